@@ -80,8 +80,9 @@ impl CallLines {
         CallLines::of(now, session, call, kind, to)
     }
 
-    /// Logs that a call arrived which asks for the place of another one (INVITE with `Replaces`).
-    pub(crate) fn replacing(now: Time, session: SessionId, call: &IncomingCall) -> CallLines {
+    /// Logs that a call arrived which asks for the place of another one, or to join it (INVITE with `Replaces` or
+    /// `Join`).
+    pub(crate) fn into_another(now: Time, session: SessionId, call: &IncomingCall) -> CallLines {
         let to = End {
             kind: "call in progress",
             name: None,

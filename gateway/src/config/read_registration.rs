@@ -113,6 +113,21 @@ pub(super) fn read_caller_id<'t>(
     })
 }
 
+/// Reads `from_user`: a user, or `"account"` for the one that registers.
+pub(super) fn read_from_user<'t>(
+    r: &mut Reader<'t>,
+    trunk: &mut Section<'t>,
+    register: Option<&TrunkRegistration>,
+) -> Option<String> {
+    r.get(trunk, "from_user", |v| match (text(v)?, register) {
+        ("account", Some(registration)) => Ok(registration.user.clone()),
+        ("account", None) => {
+            Err("is the account that registers, but the trunk does not: set trunks.register".into())
+        }
+        _ => user_name(v),
+    })
+}
+
 /// Reads `outbound_proxy`: a host and perhaps a port, reached by the trunk's transport.
 pub(super) fn read_proxy<'t>(
     r: &mut Reader<'t>,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use session_core::guard::Network;
-use session_core::{Outgoing, Trunk, TrunkAddress};
+use session_core::{Outgoing, SrtpPolicy, Trunk, TrunkAddress};
 use sip_core::flow::Transport;
 
 use super::Config;
@@ -12,7 +12,7 @@ use super::profile::read_profile;
 use super::read_identity::read_identity;
 use super::read_numbers::read_trunk_numbers;
 use super::read_outgoing::{read_outgoing, read_places};
-use super::read_registration::{read_caller_id, read_proxy, read_register};
+use super::read_registration::{read_caller_id, read_from_user, read_proxy, read_register};
 use super::read_shaken::read_trunk_shaken;
 use super::read_signalling::read_signalling;
 use super::read_tls::{check_hosts, read_tls};
@@ -45,12 +45,22 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
         let numbers = read_trunk_numbers(r, &mut section, config);
         let outbound_proxy = read_proxy(r, &mut section, transport);
         let from_domain = r.get(&mut section, "from_domain", domain);
+        let from_user = read_from_user(r, &mut section, register.as_ref());
         let timeout = r.get(&mut section, "timeout", |v| seconds(v, 1..=32));
         let codecs = codecs(r, &mut section, "codecs").unwrap_or_default();
         let media_source = r
             .get(&mut section, "media_source", media_source)
             .unwrap_or_default();
         let srtp = r.get(&mut section, "srtp", srtp).unwrap_or_default();
+        let mediasec = r.get(&mut section, "mediasec", boolean).unwrap_or_default();
+        if let Some(at) = section.span("mediasec").filter(|_| mediasec)
+            && (srtp == SrtpPolicy::Off || register.is_none())
+        {
+            r.fail(
+                at,
+                "trunks.mediasec: it is agreed on by the registration, for media with keys in SDP; set trunks.register and trunks.srtp",
+            );
+        }
         let hold = r.get(&mut section, "hold", hold).unwrap_or_default();
         let t38 = r.get(&mut section, "t38", boolean).unwrap_or(true);
         let sources = r.list(&mut section, "sources", network);
@@ -117,6 +127,8 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
                 caller_id,
                 numbers,
                 from_domain,
+                from_user,
+                mediasec,
                 late_offer,
                 watches,
                 trusted,

@@ -619,6 +619,13 @@ fn a_trunk_registers_as_the_file_says() {
         (None, Duration::from_secs(600))
     );
     assert_eq!(usual.caller_id, CallerId::Fixed("4930".into()), "its own number");
+    assert_eq!((usual.from_user, usual.mediasec), (None, false));
+    let shown = of(&format!(
+        "{ACCOUNT}register=true\nfrom_user='account'\ncaller_id='pass'\nsrtp='required'\nmediasec=true"
+    ))
+    .expect("good");
+    assert_eq!((shown.from_user.as_deref(), shown.mediasec), (Some("4930"), true));
+    assert_eq!(shown.caller_id, CallerId::Pass);
     assert!(of(ACCOUNT).expect("good").register.is_none());
     assert!(
         of(&format!("{ACCOUNT}register=false"))
@@ -663,6 +670,14 @@ fn a_trunk_registers_as_the_file_says() {
         ),
         ("register={user='a',realm='b'}", "unknown key `realm`"),
         ("caller_id='a b'", "trunks.caller_id: `a b` contains ' '"),
+        (
+            "from_user='account'",
+            "trunks.from_user: is the account that registers",
+        ),
+        (
+            "mediasec=true",
+            "trunks.mediasec: it is agreed on by the registration",
+        ),
         (
             "outbound_proxy='a b'",
             "trunks.outbound_proxy: `a b` is not a host or host:port",

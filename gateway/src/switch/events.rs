@@ -20,8 +20,8 @@ impl Switch {
                 lines.answered(now, *session);
             }
         }
-        if let Event::Replaces { session, call, .. } = &event {
-            let lines = CallLines::replacing(now, *session, call);
+        if let Event::Replaces { session, call, .. } | Event::Joins { session, call, .. } = &event {
+            let lines = CallLines::into_another(now, *session, call);
             let kind = lines.kind();
             self.lines.insert(*session, lines);
             self.arrived(now, (*session, kind), call, None, coordinator);
@@ -78,6 +78,7 @@ impl Switch {
             } => self.parked_rang(now, (session, invitation), None, coordinator),
             Event::Refer { leg, to, .. } => self.refer(now, leg, to, coordinator),
             Event::Replaces { leg, replaced, .. } => coordinator.replace(now, leg, replaced),
+            Event::Joins { leg, joined, .. } => coordinator.join_call(now, leg, joined),
             // Those who were called in it are found by their other session.
             Event::Joined { session, guest } => {
                 tracing::info!(session = session.0, guest = guest.0, "calls joined");

@@ -174,7 +174,9 @@ impl Application for Line {
 
     fn handle(&mut self, now: Time, event: Event, calls: &mut Coordinator) {
         let news = match event {
-            Event::Incoming { session, .. } | Event::Replaces { session, .. } => {
+            Event::Incoming { session, .. }
+            | Event::Replaces { session, .. }
+            | Event::Joins { session, .. } => {
                 return calls.reject(now, session, StatusCode::TEMPORARILY_UNAVAILABLE);
             }
             Event::Message { message, .. } => {

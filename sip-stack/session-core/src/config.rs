@@ -304,6 +304,10 @@ pub struct Trunk {
     pub numbers: TrunkNumbers,
     /// Domain of `From` in calls to it; `None`: that of the address of record, or of the trunk if it asks for credentials, or ours.
     pub from_domain: Option<String>,
+    /// User part of `From` in calls to it, whoever calls: its account. `None`: the number that it is shown.
+    pub from_user: Option<String>,
+    /// True if it wants to be told of the encryption of media by REGISTER, INVITE and in offers (draft-dawes-sipcore-mediasec-parameter).
+    pub mediasec: bool,
     /// True if our INVITEs to it bring no offer: it offers in its answer, and our ACK answers (RFC 3261 §13.2.1).
     pub late_offer: bool,
     /// True if it vouches for its callers: `P-Asserted-Identity` is believed (RFC 3325).
@@ -378,6 +382,8 @@ impl Trunk {
             caller_id: CallerId::Pass,
             numbers: TrunkNumbers::default(),
             from_domain: None,
+            from_user: None,
+            mediasec: false,
             late_offer: false,
             trusted: true,
             identity: IdentityPolicy::default(),

@@ -166,6 +166,18 @@ pub enum Event {
         /// The leg that it would replace.
         replaced: LegId,
     },
+    /// A call came in that asks to join the call of a leg (INVITE with `Join`, RFC 3911), and may; waits for
+    /// [`join_call`](crate::Coordinator::join_call) or [`reject`](crate::Coordinator::reject).
+    Joins {
+        /// The new session.
+        session: SessionId,
+        /// The new leg.
+        leg: LegId,
+        /// Caller and number of the new call.
+        call: Box<IncomingCall>,
+        /// The leg whose call it would join.
+        joined: LegId,
+    },
     /// Others are in a session in place of a leg, which is hung up.
     Transferred {
         /// The session.
@@ -375,6 +387,7 @@ impl Event {
             | Event::Joined { session, .. }
             | Event::Refer { session, .. }
             | Event::Replaces { session, .. }
+            | Event::Joins { session, .. }
             | Event::Transferred { session, .. }
             | Event::TransferFailed { session, .. }
             | Event::ReferProgress { session, .. }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use media_core::control::LegId;
-use media_core::sdp;
+use media_core::sdp::{self, SrtpPolicy};
 use sans_io::Time;
 use sip_core::endpoint::{Headers, Reliability, UsageId};
 use sip_core::flow::{Flow, Transport};
@@ -26,9 +26,13 @@ struct Admitted {
     source: Source,
     /// Leg whose place it asks for.
     replaced: Option<LegId>,
+    /// Leg whose call it asks to join.
+    joined: Option<LegId>,
     offer: Option<Bytes>,
     device: Device,
     family: Option<sdp::Family>,
+    /// Fax that it offers, and nothing beside.
+    fax: Option<sdp::Fax>,
     /// The INVITE, if it goes on to a PBX.
     outward: Option<Outward>,
 }
@@ -58,6 +62,7 @@ impl Coordinator {
             codecs: cx.codecs_for(account.trunk(), device),
             source: cx.directory.media_source(&account),
             srtp: cx.directory.srtp(&account),
+            media_security: cx.directory.media_security(account.trunk()),
             family: admitted.family,
         };
         let (kind, negotiator) = wanted.prepare(cx, leg, shard);
@@ -77,6 +82,7 @@ impl Coordinator {
         };
         let mut made = Call::new(cx, new);
         made.set_outward(outward);
+        made.set_fax(admitted.fax);
         let peer = Peer {
             party: call.from.clone(),
             account,
@@ -104,14 +110,20 @@ impl Coordinator {
         caller.restrict(cx, usage, Some(flow.remote.ip()), "");
         made.add_leg(cx, caller);
         let call = Box::new(call);
-        let event = match admitted.replaced {
-            Some(replaced) => Event::Replaces {
+        let event = match (admitted.replaced, admitted.joined) {
+            (Some(replaced), _) => Event::Replaces {
                 session,
                 leg,
                 call,
                 replaced,
             },
-            None => Event::Incoming { session, leg, call },
+            (None, Some(joined)) => Event::Joins {
+                session,
+                leg,
+                call,
+                joined,
+            },
+            (None, None) => Event::Incoming { session, leg, call },
         };
         self.insert_call(made);
         self.arrived(now, session, event, request);
@@ -143,8 +155,10 @@ impl Coordinator {
             Word::Granted { source, .. } => source,
             word => return self.turn_away(usage, word),
         };
-        let replaced = match self.replaced_by(request, &source) {
-            Ok(replaced) => replaced,
+        let asks = self.replaced_by(request, &source);
+        let asks = asks.and_then(|replaced| Ok((replaced, self.joined_by(request, &source)?)));
+        let (replaced, joined) = match asks {
+            Ok(asks) => asks,
             Err((code, why)) => {
                 // Once: a trunk is known by an address, which a datagram may forge.
                 let cx = self.context_mut();
@@ -187,7 +201,15 @@ impl Coordinator {
             .map(|ip| sdp::Family::of(*ip))
             .collect();
         let srtp = cx.directory.srtp(&Account::of(&source));
-        let (is_browser, family) = match offer.as_ref().map(|sdp| sdp::peek(sdp, &families, srtp)) {
+        // A fax is for another phone or trunk to have: it is neither transcoded nor played.
+        let fax = offer.as_ref().and_then(|sdp| sdp::fax_alone(sdp));
+        let may_fax = cx.directory.t38(&Account::of(&source)) && srtp != SrtpPolicy::Required;
+        let fax = fax.filter(|_| may_fax && outward.is_none() && asks_for_none(replaced, joined));
+        let (is_browser, family) = match offer
+            .as_ref()
+            .filter(|_| fax.is_none())
+            .map(|sdp| sdp::peek(sdp, &families, srtp))
+        {
             Some(Ok(peek)) if !peek.lite || cx.directory.peer_media().webrtc => {
                 (peek.peer == sdp::Peer::Browser, peek.family)
             }
@@ -197,6 +219,7 @@ impl Coordinator {
                 cx.endpoint.reject(now, usage, sdp_status(&error), warning);
                 return None;
             }
+            None if fax.is_some() => (false, fax.as_ref().and_then(|(_, family)| *family)),
             None => (
                 matches!(flow.transport, Transport::Ws | Transport::Wss),
                 Some(sdp::Family::of(flow.remote.ip())),
@@ -212,9 +235,11 @@ impl Coordinator {
         Some(Admitted {
             source,
             replaced,
+            joined,
             offer,
             device: Device::of(is_browser),
             family,
+            fax: fax.map(|(fax, _)| fax),
             outward,
         })
     }
@@ -222,7 +247,7 @@ impl Coordinator {
 
 impl Coordinator {
     /// True if there are as many calls as there may be.
-    fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.call_count() >= self.context().config.max_sessions
     }
 
@@ -239,6 +264,11 @@ impl Coordinator {
     }
 }
 
+/// True for an INVITE that asks neither for another's place nor to join a call.
+fn asks_for_none(replaced: Option<LegId>, joined: Option<LegId>) -> bool {
+    replaced.is_none() && joined.is_none()
+}
+
 /// Refusal for want of room.
 fn full() -> Word {
     Word::Refused {
@@ -248,7 +278,13 @@ fn full() -> Word {
 }
 
 /// Caller and callee, as the application is told.
-fn describe(cx: &Context, request: &Message, source: Source, flow: Flow, device: Device) -> IncomingCall {
+pub(crate) fn describe(
+    cx: &Context,
+    request: &Message,
+    source: Source,
+    flow: Flow,
+    device: Device,
+) -> IncomingCall {
     let sender = Sender::of(&cx.directory, &source);
     let (Caller { mut user, display }, mut identity) = read(request, &sender);
     let uri = request.request_uri().and_then(|uri| UriRef::parse(uri).ok());

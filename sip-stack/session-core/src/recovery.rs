@@ -95,6 +95,7 @@ impl Coordinator {
             device,
             codecs: cx.codecs_for(account.trunk(), device),
             source: cx.directory.media_source(&account),
+            media_security: cx.directory.media_security(account.trunk()),
             srtp: cx.directory.srtp(&account),
             family: sdp::peek(remote.as_bytes(), &[], sdp::SrtpPolicy::Off)
                 .ok()

@@ -76,10 +76,14 @@ impl Coordinator {
                 }
             }
             // The previous agreement stands (RFC 3261 §14.1), if it can.
-            endpoint::Event::OfferRefused { usage, code } => {
+            endpoint::Event::OfferRefused {
+                usage,
+                code,
+                challenges,
+            } => {
                 if let Some(leg) = self.leg_of(usage) {
                     self.with_leg(leg, |call, cx| {
-                        call.other_refused(cx, now, leg, code);
+                        call.other_refused(cx, now, leg, (code, challenges));
                         call.not_recovered(cx, now, leg, code);
                     });
                 }
@@ -89,7 +93,17 @@ impl Coordinator {
                 refer,
                 referral,
             } => self.referred(now, usage, refer, &referral),
-            endpoint::Event::ReferAnswered { usage, code } => self.refer_answered(now, usage, code),
+            endpoint::Event::Referral {
+                subscription,
+                referral,
+                request,
+                flow,
+            } => self.asked_outside(now, subscription, &referral, (&request, flow)),
+            endpoint::Event::ReferAnswered {
+                usage,
+                code,
+                challenges,
+            } => self.refer_answered(now, usage, code, &challenges),
             endpoint::Event::Notify { usage, tx, request } => self.notified(now, usage, tx, &request),
             endpoint::Event::InDialog { usage, tx, request } => self.said_in_dialog(now, usage, tx, &request),
             endpoint::Event::Pinged { usage, alive } => {
@@ -115,7 +129,11 @@ impl Coordinator {
                     self.subscribed(now, subscription, &event, (&request, flow));
                 }
             }
-            endpoint::Event::Resubscribed { subscription } => self.tell_all(now, subscription),
+            endpoint::Event::Resubscribed { subscription } => {
+                if !self.told_again(now, subscription) {
+                    self.tell_all(now, subscription);
+                }
+            }
             endpoint::Event::NotifyDue { subscription } => self.tell_news(now, subscription),
             endpoint::Event::SubscriptionEnded { subscription, how } => {
                 if !self.relayed_subscription_ended(now, subscription, how) {
@@ -293,12 +311,6 @@ impl Coordinator {
                 self.context_mut()
                     .endpoint
                     .reply(now, tx, StatusCode::CALL_DOES_NOT_EXIST, Vec::new(), None);
-            }
-            // A peer without a call with us has nobody to be transferred.
-            Some(Method::Refer) => {
-                self.context_mut()
-                    .endpoint
-                    .reply(now, tx, StatusCode::FORBIDDEN, Vec::new(), None)
             }
             _ => self
                 .context_mut()

@@ -97,6 +97,9 @@ impl Coordinator {
 
     /// Answers a call that came in: 200, once media is open. Without a bridge the leg hears `application`, or silence.
     pub fn answer(&mut self, now: Time, leg: LegId, application: Option<Application>) {
+        if self.answer_asked(now, leg, application.clone()) {
+            return;
+        }
         let is_now = self.with_leg(leg, |call, _| call.prepare_answer(leg, application));
         if is_now == Some(true) {
             self.answer_now(now, leg);

@@ -2,12 +2,14 @@
 //! shards stand aside: their commands are recorded, and answered as a shard answers them.
 
 mod access;
+mod asked;
 mod bridges;
 mod carried;
 mod centre;
 mod emergency;
 mod failover;
 mod instant;
+mod joining;
 mod late_offer;
 mod passing;
 mod registration;

@@ -205,8 +205,10 @@ impl Application for Agent {
                 let _ = self.messages.remove(&message).map(|reply| reply.send(code));
             }
             Event::ReferProgress { session, code, .. } => self.referred(now, session, code, calls),
-            // A call of a client is nobody else's to take over.
-            Event::Replaces { session, .. } => calls.reject(now, session, StatusCode::DECLINE),
+            // A call of a client is nobody else's to take over, or to join.
+            Event::Replaces { session, .. } | Event::Joins { session, .. } => {
+                calls.reject(now, session, StatusCode::DECLINE)
+            }
             Event::Progress {
                 session,
                 leg,

@@ -175,8 +175,10 @@ impl Application for Sessions {
                 calls.reject(now, session, StatusCode::SERVICE_UNAVAILABLE)
             }
             Event::Incoming { session, leg, call } => self.incoming(now, session, leg, &call, calls),
-            // Nobody's call is taken over by somebody else's INVITE.
-            Event::Replaces { session, .. } => calls.reject(now, session, StatusCode::DECLINE),
+            // Nobody's call is taken over or joined by somebody else's INVITE.
+            Event::Replaces { session, .. } | Event::Joins { session, .. } => {
+                calls.reject(now, session, StatusCode::DECLINE)
+            }
             Event::Refer { session, leg, to } => self.refer(now, session, leg, to, calls),
             Event::ReferProgress { session, leg, code } => self.referred(now, session, (leg, code), calls),
             Event::Message { message, about } => self.written(now, message, about, calls),

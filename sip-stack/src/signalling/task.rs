@@ -326,7 +326,12 @@ impl Task {
                     .reply_in_dialog(now, usage, tx, StatusCode::METHOD_NOT_ALLOWED, none(), None);
             }
             Event::Refer { usage, refer, .. } => {
-                self.endpoint.reject_refer(now, usage, refer, StatusCode::DECLINE)
+                self.endpoint
+                    .reject_refer(now, usage, refer, StatusCode::DECLINE, &none())
+            }
+            Event::Referral { subscription, .. } => {
+                self.endpoint
+                    .reject_subscription(subscription, StatusCode::DECLINE, &none());
             }
             Event::Request { tx, request, .. } => {
                 let code = if request.is(&Method::Options) {

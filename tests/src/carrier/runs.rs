@@ -9,6 +9,9 @@ use super::message::Seen;
 /// A nonce in a challenge of the carrier.
 const CHALLENGE: &str = "Digest realm=\"carrier\", nonce=\"0123456789abcdef\", algorithm=MD5, qop=\"auth\"";
 
+/// What the carrier says of the encryption of media, to those who ask.
+const SECURITY: &str = "Security-Server: msrp-tls;mediasec\r\nSecurity-Server: sdes-srtp;mediasec\r\n";
+
 /// Plays a run to its end: the message of the gateway that it is about.
 ///
 /// # Errors
@@ -64,6 +67,11 @@ impl Story {
         if !self.bench.registers() {
             return Some(());
         }
+        let first = self.bench.last(Peer::Carrier, &Method::Register)?;
+        // What the carrier has to say of the encryption of media comes with its challenge.
+        if first.header_named("Security-Client").is_some() {
+            self.challenged_registration()?;
+        }
         let register = self.bench.last(Peer::Carrier, &Method::Register)?;
         let contact = register.header(HeaderName::Contact)?;
         let lines = format!("Contact: {contact};expires=600\r\n");
@@ -73,7 +81,7 @@ impl Story {
 
     fn challenged_registration(&mut self) -> Option<Message> {
         let register = self.bench.first(Peer::Carrier, &Method::Register)?;
-        let lines = format!("WWW-Authenticate: {CHALLENGE}\r\n");
+        let lines = format!("WWW-Authenticate: {CHALLENGE}\r\n{SECURITY}");
         self.bench.respond(Peer::Carrier, &register, 401, &lines, "");
         self.bench.last(Peer::Carrier, &Method::Register)
     }

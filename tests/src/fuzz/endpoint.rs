@@ -149,6 +149,13 @@ fn seeds() -> Vec<Vec<u8>> {
         in_call("SUBSCRIBE", 4, "Event: refer;id=2\r\nExpires: 0\r\n", ""),
     ]));
     seeds.push(acknowledged());
+    let outside = |lines: &str| request("REFER", "asked", 1, "", lines, "");
+    let replaces = "Refer-To: <sip:3@192.0.2.1?Replaces=peer%3Bto-tag%3D1%3Bfrom-tag%3D2>\r\n";
+    seeds.push(row(&[
+        outside("Refer-To: <sip:3@192.0.2.1>\r\n"),
+        outside(replaces),
+        outside("Refer-To: <tel:3>\r\nRequire: nosub\r\n"),
+    ]));
     seeds.extend(subscriptions());
     for method in ["OPTIONS", "REGISTER", "MESSAGE", "SUBSCRIBE", "CANCEL", "BYE"] {
         seeds.push(row(&[request(method, "alone", 1, "", "Expires: 60\r\n", "")]));
@@ -415,6 +422,17 @@ impl Bench {
             Event::Refer { usage, refer, .. } => {
                 endpoint.accept_refer(now, usage, refer);
                 endpoint.notify_refer(now, usage, refer, StatusCode::OK);
+            }
+            Event::Referral {
+                subscription,
+                referral,
+                ..
+            } => {
+                endpoint.accept_referral(now, subscription, referral.subscribes);
+                endpoint.notify_referral(now, subscription, StatusCode::RINGING);
+                if referral.replaces.is_some() {
+                    endpoint.notify_referral(now, subscription, StatusCode::OK);
+                }
             }
             Event::Subscribe {
                 subscription,

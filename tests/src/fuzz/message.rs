@@ -152,6 +152,7 @@ CSeq: 3 REFER
 Max-Forwards: 70
 Refer-To: <sip:c@example.com?Replaces=z%3Bto-tag%3D1%3Bfrom-tag%3D2>
 Replaces: z;to-tag=1;from-tag=2;early-only
+Join: z;to-tag=1;from-tag=2
 Reason: Q.850;cause=16;text=\"a;b\"
 Record-Route: <sip:p;lr>, <sip:[::1];lr>
 Content-Length: 0
@@ -282,6 +283,7 @@ fn views(message: &Message) {
         message.session_expires(),
         message.min_se(),
         message.replaces(),
+        message.join(),
         message.rack(),
         message.rseq(),
     );

@@ -278,6 +278,7 @@ impl Node {
             Event::CapReached { .. } => ("cap reached", None),
             Event::Refused(_) => ("refused", None),
             Event::Replaces { session, .. } => ("replaces", Some(*session)),
+            Event::Joins { session, .. } => ("joins", Some(*session)),
             Event::Bridge(_) => ("bridge", None),
             Event::Banned(_) => ("banned", None),
             Event::Watch { .. } => ("watch", None),

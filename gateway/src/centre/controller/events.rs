@@ -36,7 +36,8 @@ impl Controller {
             | Event::Changed { leg, .. }
             | Event::Restored { leg, .. }
             | Event::Transferred { leg, .. }
-            | Event::Replaces { replaced: leg, .. } => self.legs.has(*leg),
+            | Event::Replaces { replaced: leg, .. }
+            | Event::Joins { joined: leg, .. } => self.legs.has(*leg),
             Event::Refer { leg, to, .. } => {
                 self.legs.has(*leg) || matches!(to, ReferTo::Leg(other) if self.legs.has(*other))
             }
@@ -89,6 +90,8 @@ impl Controller {
                 replaced,
                 ..
             } => self.replaces(*session, (*leg, *replaced), cx),
+            // Supervisors join calls of the centre by the API.
+            Event::Joins { session, .. } => cx.coordinator.reject(cx.now, *session, StatusCode::FORBIDDEN),
             Event::Transferred { leg, to, .. } => self.replaced(*leg, to, cx),
             Event::Ended { session, record } => self.ended(*session, record, cx),
             Event::Hold { leg, .. }
@@ -331,6 +334,7 @@ fn leg_of(event: &Event) -> Option<LegId> {
     match event {
         Event::Incoming { leg, .. }
         | Event::Replaces { leg, .. }
+        | Event::Joins { leg, .. }
         | Event::Progress { leg, .. }
         | Event::Answered { leg, .. }
         | Event::InvitationRings { invitation: leg, .. }

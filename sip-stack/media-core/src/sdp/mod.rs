@@ -24,5 +24,5 @@ mod write;
 pub use crypto::SrtpPolicy;
 pub use error::SdpError;
 pub use family::Family;
-pub use negotiator::{Answer, Asked, Browser, Config, Fax, Negotiator, Profile, Renew};
+pub use negotiator::{Answer, Asked, Browser, Config, Fax, Negotiator, Profile, Renew, fax_alone};
 pub use peek::{Peek, Peer, peek};

@@ -20,7 +20,7 @@ use crate::negotiated::{
     StreamAgreed, TelephoneEvent, Transport,
 };
 
-pub use fax::Fax;
+pub use fax::{Fax, fax_alone};
 
 /// New ICE credentials of ours after a restart, from those before: they must still name the shard and the leg.
 pub type Renew = fn(&IceCredentials, &mut Rng) -> IceCredentials;
@@ -60,6 +60,8 @@ pub struct Config {
     pub ptime_ms: u8,
     /// The far end hears 8 kHz only, so Opus is asked to spend nothing on more (RFC 7587 §6.1).
     pub narrowband: bool,
+    /// Our offers of keys ask the network to end the encryption at its edge (`a=3ge2ae:requested`, 3GPP TS 24.229 §6.1).
+    pub media_security: bool,
 }
 
 impl Config {
@@ -71,6 +73,7 @@ impl Config {
             telephone_event: true,
             ptime_ms: 20,
             narrowband: false,
+            media_security: false,
         }
     }
 
@@ -140,6 +143,8 @@ struct Agreed {
     keys: Option<crypto::Agreed>,
     /// The section of the audio, while a fax has its place.
     voice: Option<Line>,
+    /// Fax of the peer, where its answer agreed to one.
+    fax: Option<Fax>,
 }
 
 impl Negotiator {
@@ -182,17 +187,8 @@ impl Negotiator {
         let browser = matches!(self.profile, Profile::Browser(_));
         self.end_fax();
         if self.agreed.lines.is_empty() {
-            self.agreed.lines.push(Line {
-                media: "audio".to_owned(),
-                proto: match self.profile {
-                    Profile::Browser(_) => "UDP/TLS/RTP/SAVPF",
-                    Profile::Phone(SrtpPolicy::Required) => "RTP/SAVP",
-                    Profile::Phone(SrtpPolicy::Off | SrtpPolicy::Optional) => "RTP/AVP",
-                }
-                .to_owned(),
-                fmt: String::new(),
-                mid: browser.then(|| "0".to_owned()),
-            });
+            let line = self.first_line();
+            self.agreed.lines.push(line);
             self.agreed.bundled = browser;
         }
         let ours = Ours {
@@ -210,11 +206,27 @@ impl Negotiator {
                 (None, None) => self.keys.clone(),
             },
             fax: None,
+            offers: true,
         };
         let lines = self.agreed.lines.clone();
         let sdp = self.write(&lines, &ours);
         self.offer = Some(ours);
         sdp
+    }
+
+    /// The audio section of a first offer of ours.
+    fn first_line(&self) -> Line {
+        Line {
+            media: "audio".to_owned(),
+            proto: match self.profile {
+                Profile::Browser(_) => "UDP/TLS/RTP/SAVPF",
+                Profile::Phone(SrtpPolicy::Required) => "RTP/SAVP",
+                Profile::Phone(SrtpPolicy::Off | SrtpPolicy::Optional) => "RTP/AVP",
+            }
+            .to_owned(),
+            fmt: String::new(),
+            mid: matches!(self.profile, Profile::Browser(_)).then(|| "0".to_owned()),
+        }
     }
 
     /// The answer to our offer. May come again while no other exchange has begun, as in a 183 and the 200 after it; the
@@ -224,6 +236,9 @@ impl Negotiator {
     /// The answer cannot be used; nothing has changed, and the call has no media.
     pub fn handle_answer(&mut self, answer: &[u8]) -> Result<Negotiated, SdpError> {
         let offer = self.offer.clone().ok_or(SdpError::NoOffer)?;
+        if offer.fax.is_some() {
+            return self.handle_fax_answer(answer).map(|(_, negotiated)| negotiated);
+        }
         let session = read(answer)?;
         if session.medias.len() > self.agreed.lines.len() {
             return Err(SdpError::Sections);
@@ -407,6 +422,7 @@ impl Negotiator {
             bundled: audio.bundled,
             crypto: keys.iter().map(|keys| keys.local.clone()).collect(),
             fax: None,
+            offers: false,
         };
         let event = event.map(|(pt, clock)| TelephoneEvent {
             send: pt,

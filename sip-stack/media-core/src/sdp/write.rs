@@ -47,6 +47,8 @@ pub(super) struct Ours {
     pub(super) crypto: Vec<Crypto>,
     /// Set for a fax.
     pub(super) fax: Option<Fax>,
+    /// True for an offer, false for an answer.
+    pub(super) offers: bool,
 }
 
 impl Ours {
@@ -62,6 +64,7 @@ impl Ours {
             bundled: false,
             crypto: Vec::new(),
             fax: Some(fax),
+            offers: false,
         }
     }
 }
@@ -187,6 +190,9 @@ fn accepted(
     value("ptime", config.ptime_ms.to_string());
     for crypto in &ours.crypto {
         value("crypto", crypto.value());
+    }
+    if config.media_security && ours.offers && !ours.crypto.is_empty() {
+        value("3ge2ae", "requested".to_owned());
     }
     match profile {
         Profile::Browser(browser) => secured(&mut value, ours, browser, addresses),

@@ -25,6 +25,7 @@ fn config() -> impl Strategy<Value = Config> {
             telephone_event,
             ptime_ms,
             narrowband,
+            media_security: false,
         },
     )
 }

@@ -49,11 +49,14 @@ impl Call {
         code: StatusCode,
         early_media: bool,
     ) {
+        let is_fax = self.fax().is_some();
         let Some(l) = self.leg_mut(leg).filter(|l| l.is_unanswered()) else {
             return;
         };
         let Some(usage) = l.usage() else { return };
-        let sdp = if (l.is_browser() || early_media) && l.negotiation().has_offer() {
+        // Nobody knows the other party's fax before it has answered.
+        let is_early = l.is_browser() || early_media && !is_fax;
+        let sdp = if is_early && l.negotiation().has_offer() {
             match self.answer_or_end(cx, now, leg) {
                 Some(sdp) => sdp,
                 None => return,
@@ -123,7 +126,15 @@ impl Call {
 
     /// Our answer to the offer of the leg's INVITE. `None` when the offer cannot be answered: the call is refused then.
     fn answer_or_end(&mut self, cx: &mut Context, now: Time, leg: LegId) -> Option<Option<Bytes>> {
-        match self.leg_mut(leg).map(|l: &mut Leg| l.answer_sdp(cx))? {
+        let callee = self.callee().and_then(|callee| self.leg(callee));
+        let fax = callee
+            .and_then(Leg::peer_fax)
+            .filter(|_| self.fax().is_some())
+            .cloned();
+        match self
+            .leg_mut(leg)
+            .map(|l: &mut Leg| l.answer_sdp(cx, fax.as_ref()))?
+        {
             Ok(sdp) => Some(sdp),
             Err(error) => {
                 self.end(cx, now, End::new(Cause::Failed, sdp_status(&error)));

@@ -187,7 +187,7 @@ impl Call {
         if leg.is_holding() {
             return Hears::Music;
         }
-        if leg.is_caller() && self.dialling.is_some() && leg.is_early() {
+        if leg.is_caller() && self.dialling.is_some() && (leg.is_early() || self.waits_for_target()) {
             return Hears::Ringback;
         }
         Hears::Nothing

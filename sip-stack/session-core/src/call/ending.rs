@@ -89,6 +89,15 @@ impl Call {
         cx.timers.cancel(Timer::Session(self.id));
         cx.timers.cancel(Timer::Absent(self.id));
         cx.timers.cancel(Timer::Attempt(self.id));
+        let refused = self.target_refused(code);
+        self.asked_over(
+            cx,
+            now,
+            match code.is_success() {
+                true => StatusCode::REQUEST_TERMINATED,
+                false => code,
+            },
+        );
         if let Some(bridge) = self.shared_bridge() {
             cx.bridge_changed(bridge);
         }
@@ -97,7 +106,10 @@ impl Call {
             let reason = match cause {
                 Cause::Lost => Some(super::silence::lost()),
                 Cause::Away if !is_away => Some(connection_lost()),
-                _ => end.reason.map(PassedReason::to_reason),
+                _ => end
+                    .reason
+                    .map(PassedReason::to_reason)
+                    .or_else(|| refused.clone()),
             };
             self.end_leg(cx, now, leg, reason);
         }

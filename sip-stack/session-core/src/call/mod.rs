@@ -20,6 +20,7 @@ mod silence;
 use std::time::Duration;
 
 use media_core::control::LegId;
+use media_core::sdp::Fax;
 use sans_io::Time;
 
 use bridge::Bridge;
@@ -37,6 +38,7 @@ use crate::identity::Identity;
 use crate::leg::{Leg, Membership, Part, Purpose, Seat};
 use crate::record::{Fault, Forwarding, LegRecord};
 use crate::stir::Verdict;
+use crate::transfer::Asked;
 use crate::upstream::Outward;
 
 /// A call. Unique among all that [`Config::first_id`](crate::Config::first_id) keeps apart.
@@ -81,6 +83,10 @@ pub(crate) struct Call {
     phase: Phase,
     /// INVITE of its caller, if it goes on to a PBX.
     outward: Option<Outward>,
+    /// REFER that asked for it.
+    asked: Option<Asked>,
+    /// Fax that its caller's INVITE offers, and nothing beside.
+    fax: Option<Fax>,
 }
 
 /// Members without whom a call ends.
@@ -133,6 +139,8 @@ impl Call {
             fault: None,
             phase: Phase::Live,
             outward: None,
+            asked: None,
+            fax: None,
         }
     }
 
@@ -355,6 +363,28 @@ impl Call {
     /// Number or name that was called last: the one that was dialled, or that the call was forwarded to.
     pub(crate) fn called(&self) -> &str {
         self.forwarded.last().map_or(&self.to, |step| &step.to)
+    }
+
+    /// Fax that its caller offered at first, and nothing beside.
+    pub(crate) fn fax(&self) -> Option<&Fax> {
+        self.fax.as_ref()
+    }
+
+    pub(crate) fn set_fax(&mut self, fax: Option<Fax>) {
+        self.fax = fax;
+    }
+
+    /// REFER outside of any call that asked for it.
+    pub(crate) fn asked(&self) -> Option<&Asked> {
+        self.asked.as_ref()
+    }
+
+    pub(crate) fn asked_mut(&mut self) -> Option<&mut Asked> {
+        self.asked.as_mut()
+    }
+
+    pub(crate) fn set_asked(&mut self, asked: Asked) {
+        self.asked = Some(asked);
     }
 
     /// Legs that ring because it is dialled.

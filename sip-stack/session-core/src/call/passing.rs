@@ -9,6 +9,7 @@
 //! | codecs | ours: every codec that we negotiate can be transcoded, so that nobody has to be held to one, either | ours |
 //! | address, port, keys, fingerprint, ICE | ours: each leg has its own | ours |
 //! | nothing (a session refresh) | ours: the last answer again | ours |
+//! | nothing but a fax, in the first INVITE | theirs: the callee is offered it, and its answer is ours; 488 without one | ours: 488 |
 //! | audio to a fax, `m=image … udptl t38`, and back | passed on where `t38` allows it on both sides, else ours: 488 | ours: 488 |
 //! | a section more, or one with port 0 | ours: audio stays, the rest is refused with port 0 | ours |
 //! | no description (a late offer) | ours, as far as the other party permits; its answer in the ACK is passed on afterwards | ours |
@@ -25,6 +26,7 @@
 //! | answers 200 without a usable description, or without the fax | 488, and the other party is offered audio as before |
 //! | has a change of its own under way, ours or its own (glare) | 491 at once; the one who offered tries again (RFC 3261 §14.1) |
 //! | answers 491 | 491 |
+//! | is the PBX of a client that offers, and answers a re-INVITE 401 or 407 | the same, with the challenge; credentials of the next re-INVITE go on |
 //! | answers 480, 486, 488, 500, 504, 600, 603 or 606 | the same |
 //! | answers 408 or 481, or not at all | 480, then BYE: the other dialog is gone (RFC 3261 §12.2.1.2) |
 //! | answers otherwise | 500 for a 5xx, else 488: no code that would end a dialog which stands (RFC 5057 §5) |
@@ -38,7 +40,7 @@ use media_core::control::{LegId, Role};
 use media_core::negotiated::Direction;
 use media_core::sdp::{Asked, Fax};
 use sans_io::Time;
-use sip_core::endpoint::UsageId;
+use sip_core::endpoint::{Headers, UsageId};
 use sip_core::message::StatusCode;
 
 use super::Call;
@@ -111,12 +113,13 @@ impl Call {
         change: &Change,
     ) -> Result<(), StatusCode> {
         let is_free = self.passing.is_none();
+        let credentials = self.credentials_for_pbx(cx, from, to).unwrap_or_default();
         let other = self.leg_mut(to).filter(|_| is_free);
         let other = other.ok_or(StatusCode::REQUEST_PENDING)?;
         match change {
             Change::Voice(permitted) => {
                 other.permit(from, *permitted);
-                other.offer_once(cx, now)
+                other.offer_once(cx, now, credentials)
             }
             Change::Fax(fax) => other.offer_fax(cx, now, fax),
         }
@@ -198,7 +201,8 @@ impl Call {
         };
         let Ok(agreed) = agreed else {
             self.take_back(cx, now, &passing);
-            self.refuse_offer(cx, now, &passing, StatusCode::NOT_ACCEPTABLE_HERE);
+            let code = StatusCode::NOT_ACCEPTABLE_HERE;
+            self.refuse_offer(cx, now, &passing, code, Headers::new());
             return true;
         };
         if passing.is_withdrawn || !self.answer_as(cx, now, &passing, &agreed) {
@@ -223,14 +227,24 @@ impl Call {
     }
 
     /// Takes the refusal of the other party to an offer that was passed on.
-    pub(crate) fn other_refused(&mut self, cx: &mut Context, now: Time, leg: LegId, code: StatusCode) {
+    pub(crate) fn other_refused(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        leg: LegId,
+        (code, challenges): (StatusCode, Headers),
+    ) {
         let Some(passing) = self.passing.take_if(|passing| passing.to == leg) else {
             return;
         };
         if let Some(l) = self.leg_mut(leg) {
             l.permit(passing.from, passing.before);
         }
-        self.refuse_offer(cx, now, &passing, passed_code(code));
+        let (code, extra) = match self.credentials_for_pbx(cx, passing.from, passing.to) {
+            Some(_) if !challenges.is_empty() => (code, challenges),
+            _ => (passed_code(code), Headers::new()),
+        };
+        self.refuse_offer(cx, now, &passing, code, extra);
     }
 
     /// The one who offered took its offer back: the other party need not think about it any more.
@@ -286,11 +300,16 @@ impl Call {
             if let Some(by) = by.filter(|by| other != Some(*by)) {
                 self.legs[at].permit(by, Direction::SendRecv);
                 self.legs[at].offer_again(cx, now);
-            } else if self.passing.is_none() && self.has_fax_alone(leg, other) {
+            } else if self.passing.is_none() && !self.answers_later() && self.has_fax_alone(leg, other) {
                 // Refused or in the way of another change, it comes again with the next change of the call.
-                let _ = self.legs[at].offer_once(cx, now);
+                let _ = self.legs[at].offer_once(cx, now, Headers::new());
             }
         }
+    }
+
+    /// True while the caller of a fax is not answered yet, though the other party has answered.
+    fn answers_later(&self) -> bool {
+        self.fax().is_some() && self.caller().is_some_and(Leg::is_unanswered)
     }
 
     /// True if a leg has a fax, and nobody on its other side has one.
@@ -307,10 +326,27 @@ impl Call {
         }
     }
 
-    fn refuse_offer(&mut self, cx: &mut Context, now: Time, passing: &Passing, code: StatusCode) {
+    /// Credentials of the re-INVITE of a client of the PBX that `to` is a leg of, perhaps none; `None` for any other offer. A challenge to
+    /// one goes back, and they go on: the digest is over what the client wrote.
+    fn credentials_for_pbx(&self, cx: &Context, from: LegId, to: LegId) -> Option<Headers> {
+        let usage = self
+            .leg(from)
+            .filter(|l| cx.is_client_of(l, self.leg(to)))?
+            .usage()?;
+        cx.endpoint.credentials_of_offer(usage).cloned()
+    }
+
+    fn refuse_offer(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        passing: &Passing,
+        code: StatusCode,
+        extra: Headers,
+    ) {
         let usage = self.leg(passing.from).and_then(Leg::usage);
         if let Some(usage) = usage.filter(|_| !passing.is_withdrawn) {
-            cx.endpoint.answer_offer(now, usage, Err(code), Vec::new());
+            cx.endpoint.answer_offer(now, usage, Err(code), extra);
         }
     }
 }

@@ -85,6 +85,7 @@ impl Call {
         let known: Vec<_> = ringing.chain(dialling.failed().iter().copied()).collect();
         let mut found = Branch::all_of(cx, now, &Party::User(user.to_owned())).unwrap_or_default();
         found.retain(|branch| branch.flow.is_some_and(|flow| !known.contains(&flow)));
+        found.retain(|branch| self.suits(cx, branch));
         if found.is_empty() {
             return;
         }

@@ -66,6 +66,8 @@ pub(super) struct Line {
     pub(super) on_account_of: Option<Source>,
     /// Domain of `From`; `None`: that of the place if it asks for credentials, else ours.
     pub(super) domain: Option<String>,
+    /// User part of `From` alone, whoever the identity beside names.
+    pub(super) account: Option<String>,
     /// User part of `Contact`; `None`: that of `From`.
     pub(super) contact: Option<String>,
     /// Addresses and headers as the caller wrote them, in place of what we would show.
@@ -205,6 +207,7 @@ impl Branch {
                 Some(domain) => Some(domain.clone()),
                 None => registered.then(|| trunk.domain().0.to_owned()),
             },
+            account: trunk.from_user.clone(),
             contact: cx.directory.contact_at(name).map(str::to_owned),
             verbatim: None,
         };
@@ -311,7 +314,11 @@ impl Branch {
             (None, Some(c)) if caller.user.is_empty() => (as_user(&c.username), identity.clone()),
             (None, _) => (caller.clone(), identity.clone()),
         };
-        let presentation = Presentation::new(&caller, &identity, &self.side(cx), (&host, &self.uri));
+        let mut presentation = Presentation::new(&caller, &identity, &self.side(cx), (&host, &self.uri));
+        let account = self.line.account.as_ref();
+        if let Some(Ok(uri)) = account.map(|user| Uri::sip(Some(user), &host, None)) {
+            presentation.from.uri = uri;
+        }
         let of_user = self.account.user();
         let to = match of_user.map(|user| Uri::sip(Some(user), &cx.config.host, None)) {
             Some(Ok(uri)) => uri,
@@ -352,6 +359,7 @@ impl Branch {
                 .chain(addresses.headers)
                 .chain(ring.headers)
                 .chain(urgent)
+                .chain(cx.directory.security_of(&self.account))
                 .collect(),
             credentials: self.credentials,
             ring_timeout: ring.timeout,
@@ -391,6 +399,14 @@ impl Ring {
 }
 
 impl Call {
+    /// True for a place that can have what the caller offers: a fax goes to phones and trunks that are allowed one, and nowhere encrypted.
+    pub(super) fn suits(&self, cx: &Context, branch: &Branch) -> bool {
+        let takes_fax = !branch.device.is_browser()
+            && branch.srtp != SrtpPolicy::Required
+            && cx.directory.t38(&branch.account);
+        self.fax().is_none() || takes_fax
+    }
+
     /// Makes the leg of a branch; its INVITE leaves as soon as its media is open.
     pub(super) fn start_branch(
         &mut self,
@@ -417,6 +433,7 @@ impl Call {
             },
             source: branch.source,
             srtp: branch.srtp,
+            media_security: cx.directory.media_security(branch.account.trunk()),
             family: branch.family(),
         };
         let (kind, negotiator) = wanted.prepare(cx, leg, self.shard());
@@ -448,9 +465,10 @@ impl Call {
         }
         let max_forwards = self.max_forwards().saturating_sub(1);
         let invite = Box::new(branch.invite(cx, now, (caller, &identity), max_forwards, ring));
-        let negotiation = match late_offer {
-            true => Negotiation::awaiting(negotiator),
-            false => Negotiation::offering(negotiator),
+        let negotiation = match (self.fax(), late_offer) {
+            (Some(fax), _) if self.callee().is_none() => Negotiation::offering_fax(negotiator, fax.clone()),
+            (_, true) => Negotiation::awaiting(negotiator),
+            (_, false) => Negotiation::offering(negotiator),
         };
         let grounds = self.grounds(caller, &identity);
         let mut made = Leg::outgoing(

@@ -237,10 +237,16 @@ impl Call {
                 }
             }
         }
+        let found = branches.len();
+        branches.retain(|branch| self.suits(cx, branch));
+        let is_unfit = branches.len() < found;
         for branch in branches {
             self.start_branch(cx, now, branch, caller, Ring::within(attempt.ring_timeout));
         }
         if let Some(dialling) = self.dialling_mut() {
+            if is_unfit {
+                dialling.note(StatusCode::NOT_ACCEPTABLE_HERE);
+            }
             for refusal in refusals {
                 dialling.refused(refusal);
             }

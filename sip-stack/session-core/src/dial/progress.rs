@@ -58,6 +58,7 @@ impl Call {
                 self.ring_now(cx, now, caller_leg, sent, early_media);
             }
         }
+        self.target_rings(cx, now, code);
         cx.event(Event::Progress {
             session,
             leg,
@@ -112,13 +113,18 @@ impl Call {
         cx.timers.cancel(Timer::Absent(self.id()));
         cx.timers.cancel(Timer::Attempt(self.id()));
         self.set_dialling(None);
-        if self.caller().is_none() {
+        let calls_back = self.calls_back();
+        if self.caller().is_none() && !calls_back {
             self.note_answered(now);
         }
         for loser in losers {
             self.remove_member(loser);
             self.end_leg(cx, now, loser, Some(elsewhere()));
         }
+        if calls_back {
+            return self.called_back(cx, leg);
+        }
+        self.target_answered(cx, now);
         cx.event(Event::Answered {
             session: self.id(),
             leg,

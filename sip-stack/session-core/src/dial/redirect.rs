@@ -82,7 +82,8 @@ impl Call {
     /// they are ours and were not tried in this call. False if there are none; the branch is over either way.
     pub(super) fn diverted(&mut self, cx: &mut Context, now: Time, leg: LegId, response: &Message) -> bool {
         let Some(l) = self.leg(leg) else { return false };
-        let Some(user) = l.user().map(str::to_owned) else {
+        // Whoever asked for the call is the one to be called back.
+        let Some(user) = l.user().filter(|_| !self.calls_back()).map(str::to_owned) else {
             return false;
         };
         let diversion = self.diversion(l, response);
@@ -157,7 +158,11 @@ impl Call {
         for party in parties {
             match Branch::all_of(cx, now, party) {
                 Ok(found) => {
-                    for branch in found {
+                    for branch in found
+                        .into_iter()
+                        .filter(|branch| self.suits(cx, branch))
+                        .collect::<Vec<_>>()
+                    {
                         let ring = Ring {
                             diverted: vec![diversion.clone()],
                             ..Ring::within(timeout)

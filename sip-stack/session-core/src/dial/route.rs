@@ -410,6 +410,12 @@ impl Call {
         cx.release(now, l);
         route.best = Some(better(route.best, code));
         match route.next(cx, now) {
+            Ok(branch) if !self.suits(cx, &branch) => {
+                if let Some(dialling) = self.dialling_mut() {
+                    dialling.note(StatusCode::NOT_ACCEPTABLE_HERE);
+                }
+                None
+            }
             Ok(branch) => Some(Next {
                 branch,
                 caller,

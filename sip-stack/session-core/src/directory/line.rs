@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use sip_core::endpoint::Target;
+use sip_core::endpoint::{Headers, Target};
 use sip_core::flow::Flow;
 
 use super::Directory;
-use crate::registration::{ContactUser, Service};
+use crate::leg::Account;
+use crate::registration::{ContactUser, Service, media_security};
 
 /// Registration of a trunk as calls see it.
 #[derive(Debug)]
@@ -97,6 +98,21 @@ impl Directory {
     pub(crate) fn is_contact(&self, user: &str) -> bool {
         let mut lines = self.lines.values();
         lines.any(|line| line.contact.as_deref() == Some(user))
+    }
+
+    /// True for a trunk that wants to be told of the encryption of media.
+    pub(crate) fn media_security(&self, trunk: Option<&str>) -> bool {
+        trunk
+            .and_then(|name| self.trunk(name))
+            .is_some_and(|trunk| trunk.mediasec)
+    }
+
+    /// Headers of an INVITE to a trunk that agreed at its registration on how media are encrypted
+    /// (draft-dawes-sipcore-mediasec-parameter): what it named then comes back to it.
+    pub(crate) fn security_of(&self, account: &Account) -> Headers {
+        let trunk = account.trunk().filter(|name| self.media_security(Some(name)));
+        let service = trunk.and_then(|name| self.lines.get(name)?.service.as_ref());
+        media_security(service.map_or(&[], Service::security))
     }
 
     /// Destination of calls to a trunk, if its registrar told us one.

@@ -15,6 +15,15 @@ use crate::leg::Leg;
 /// Fields of an answer that are carried back, besides those of its body.
 const ANSWER: [&str; 4] = ["Accept", "Accept-Encoding", "Retry-After", "Warning"];
 
+/// Whoever sent a request within a call that was passed on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sender {
+    usage: UsageId,
+    tx: ServerTx,
+    /// True for a client of the PBX, which the PBX may challenge.
+    is_client: bool,
+}
+
 impl Coordinator {
     /// A request within the dialog of a leg that says something.
     pub(crate) fn said_in_dialog(&mut self, now: Time, usage: UsageId, tx: ServerTx, request: &Message) {
@@ -81,11 +90,18 @@ impl Coordinator {
         let call = self.call_of(leg);
         let other = call.and_then(|call| call.leg(call.counterpart(leg)?));
         let to = other.filter(|l| l.is_up()).and_then(Leg::usage);
+        let sender = call.and_then(|call| call.leg(leg));
+        let is_client = sender.is_some_and(|l| self.context().is_client_of(l, other));
+        if is_client {
+            content.headers.extend(request.credentials());
+        }
         let endpoint = &mut self.context_mut().endpoint;
         let sent = to.and_then(|to| endpoint.pass_on(now, to, what, &content.headers, content.body));
         match sent {
             Some(sent) => {
-                self.messages_mut().0.passed_on.insert(sent, from);
+                let (usage, tx) = from;
+                let sender = Sender { usage, tx, is_client };
+                self.messages_mut().0.passed_on.insert(sent, sender);
             }
             None => self.answer_in_dialog(now, from, refusal.0, refusal.1),
         }
@@ -93,9 +109,10 @@ impl Coordinator {
 
     /// The outcome of a request of ours, if it was passed on from another dialog.
     pub(crate) fn passed_on_answered(&mut self, now: Time, request: RequestId, outcome: Outcome<'_>) -> bool {
-        let Some((usage, tx)) = self.messages_mut().0.passed_on.remove(&request) else {
+        let Some(sender) = self.messages_mut().0.passed_on.remove(&request) else {
             return false;
         };
+        let (usage, tx) = (sender.usage, sender.tx);
         match outcome {
             Outcome::Answered(response) => {
                 let mut headers = Content::of(response).headers;
@@ -103,7 +120,16 @@ impl Coordinator {
                     let values = response.headers_named(name);
                     headers.extend(values.map(|value| (name.to_owned(), value.to_owned())));
                 }
+                let challenges = response.challenges();
                 let code = match response.status() {
+                    Some(code) if !challenges.is_empty() && sender.is_client => {
+                        headers.extend(challenges);
+                        code
+                    }
+                    // Nobody here has credentials for another one's peer.
+                    Some(StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED) => {
+                        StatusCode::FORBIDDEN
+                    }
                     // What the other dialog is to its peer says nothing of this one.
                     Some(StatusCode::CALL_DOES_NOT_EXIST) | None => StatusCode::TEMPORARILY_UNAVAILABLE,
                     Some(code) => code,

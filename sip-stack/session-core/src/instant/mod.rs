@@ -23,7 +23,7 @@ mod ours;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sip_core::endpoint::{RequestId, ServerTx, UsageId};
+use sip_core::endpoint::RequestId;
 
 pub(crate) use delivery::Outcome;
 use delivery::UnderWay;
@@ -92,7 +92,7 @@ pub(crate) struct Messages {
     requests: BTreeMap<RequestId, MessageId>,
     kept: Kept,
     /// Requests within a dialog that were passed on, and whose answers they wait for.
-    passed_on: BTreeMap<RequestId, (UsageId, ServerTx)>,
+    passed_on: BTreeMap<RequestId, in_dialog::Sender>,
     counts: MessageCounts,
     last_id: u64,
 }

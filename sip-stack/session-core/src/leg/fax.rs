@@ -4,7 +4,7 @@ use bytes::Bytes;
 use media_core::negotiated::Transport;
 use media_core::sdp::{Fax, SdpError};
 use sans_io::Time;
-use sip_core::endpoint::Body;
+use sip_core::endpoint::{Body, Headers};
 use sip_core::message::StatusCode;
 
 use super::Leg;
@@ -26,7 +26,7 @@ impl Leg {
         let usage = usage.ok_or(StatusCode::REQUEST_PENDING)?;
         let sdp = self.negotiator_mut().offer_fax(fax);
         let sdp = sdp.ok_or(StatusCode::NOT_ACCEPTABLE_HERE)?;
-        match cx.endpoint.offer_once(now, usage, Body::sdp(sdp)) {
+        match cx.endpoint.offer_once(now, usage, Body::sdp(sdp), Headers::new()) {
             true => Ok(()),
             false => Err(StatusCode::REQUEST_PENDING),
         }

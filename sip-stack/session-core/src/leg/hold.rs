@@ -3,7 +3,7 @@
 use media_core::control::LegId;
 use media_core::negotiated::Direction;
 use sans_io::Time;
-use sip_core::endpoint::Body;
+use sip_core::endpoint::{Body, Headers};
 use sip_core::message::StatusCode;
 
 use super::{Device, Leg};
@@ -156,16 +156,21 @@ impl Leg {
         }
     }
 
-    /// Offers its peer what we want now, once.
+    /// Offers its peer what we want now, once, with these headers.
     ///
     /// # Errors
     /// Nothing was offered: 491, since another change is under way.
-    pub(crate) fn offer_once(&mut self, cx: &mut Context, now: Time) -> Result<(), StatusCode> {
+    pub(crate) fn offer_once(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        extra: Headers,
+    ) -> Result<(), StatusCode> {
         let usage = self.usage().filter(|usage| cx.endpoint.may_offer(*usage));
         let usage = usage.ok_or(StatusCode::REQUEST_PENDING)?;
         let direction = self.wanted_direction();
         let sdp = self.offer_sdp(direction);
-        match cx.endpoint.offer_once(now, usage, Body::sdp(sdp)) {
+        match cx.endpoint.offer_once(now, usage, Body::sdp(sdp), extra) {
             true => Ok(()),
             false => Err(StatusCode::REQUEST_PENDING),
         }

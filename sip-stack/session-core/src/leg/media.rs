@@ -45,6 +45,8 @@ pub(crate) struct MediaWanted {
     pub(crate) codecs: Vec<Codec>,
     pub(crate) source: MediaSource,
     pub(crate) srtp: SrtpPolicy,
+    /// Our offers of keys ask for encryption as far as the edge of the network.
+    pub(crate) media_security: bool,
     /// The family of addresses that its peer speaks, if known.
     pub(crate) family: Option<Family>,
 }
@@ -91,6 +93,7 @@ impl MediaWanted {
                 let config = sdp::Config {
                     codecs,
                     telephone_event: telephone_events,
+                    media_security: self.media_security,
                     ..sdp::Config::phone()
                 };
                 let negotiator = Negotiator::new(sdp::Profile::Phone(self.srtp), config, &mut cx.rng);

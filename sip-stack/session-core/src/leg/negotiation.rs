@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use media_core::control::Command;
 use media_core::negotiated::{Direction, Negotiated};
-use media_core::sdp::{Asked, Negotiator, SdpError};
+use media_core::sdp::{Asked, Fax, Negotiator, SdpError};
 use sans_io::Time;
 use sip_core::endpoint::{Body, ForkId};
 
@@ -16,6 +16,8 @@ use crate::context::Context;
 pub(crate) struct Negotiation {
     negotiator: Negotiator,
     stage: Stage,
+    /// Fax that our INVITE offers in place of audio.
+    fax: Option<Fax>,
 }
 
 /// Stage of a negotiation.
@@ -51,6 +53,15 @@ impl Negotiation {
         Negotiation {
             negotiator,
             stage: Stage::Offering(Box::default()),
+            fax: None,
+        }
+    }
+
+    /// For an INVITE of ours that offers a fax alone.
+    pub(crate) fn offering_fax(negotiator: Negotiator, fax: Fax) -> Negotiation {
+        Negotiation {
+            fax: Some(fax),
+            ..Negotiation::offering(negotiator)
         }
     }
 
@@ -59,6 +70,7 @@ impl Negotiation {
         Negotiation {
             negotiator,
             stage: Stage::Awaiting,
+            fax: None,
         }
     }
 
@@ -75,7 +87,11 @@ impl Negotiation {
     /// For an INVITE of the peer, with an offer or without.
     pub(crate) fn offered(negotiator: Negotiator, offer: Option<Bytes>) -> Negotiation {
         let stage = offer.map_or(Stage::Late, Stage::Offered);
-        Negotiation { negotiator, stage }
+        Negotiation {
+            negotiator,
+            stage,
+            fax: None,
+        }
     }
 
     /// Agreement that is in force.
@@ -114,7 +130,13 @@ impl Negotiation {
 impl Leg {
     /// Our offer.
     pub(crate) fn offer_sdp(&mut self, direction: Direction) -> Bytes {
-        Bytes::from(self.negotiation.negotiator.offer(direction))
+        let negotiation = &mut self.negotiation;
+        let fax = negotiation
+            .fax
+            .as_ref()
+            .filter(|_| matches!(negotiation.stage, Stage::Offering(_)));
+        let offered = fax.and_then(|fax| negotiation.negotiator.offer_fax(fax));
+        Bytes::from(offered.unwrap_or_else(|| negotiation.negotiator.offer(direction)))
     }
 
     /// Our offer as it would be now.
@@ -122,18 +144,26 @@ impl Leg {
         self.negotiation.negotiator.clone().offer(self.wanted_direction())
     }
 
-    /// The answer to the offer of its INVITE, made once; its media are connected with it. `None` if the INVITE brought none.
+    /// The answer to the offer of its INVITE, made once; its media are connected with it. An offer of a fax is answered with `fax`, how the
+    /// other party describes it. `None` if the INVITE brought none.
     ///
     /// # Errors
     /// The offer cannot be answered.
-    pub(crate) fn answer_sdp(&mut self, cx: &mut Context) -> Result<Option<Bytes>, SdpError> {
+    pub(crate) fn answer_sdp(
+        &mut self,
+        cx: &mut Context,
+        fax: Option<&Fax>,
+    ) -> Result<Option<Bytes>, SdpError> {
         let offer = match &self.negotiation.stage {
             Stage::Agreed { answer, .. } => return Ok(answer.clone()),
             Stage::Offered(offer) => offer,
             Stage::Offering(_) | Stage::Awaiting | Stage::Late => return Ok(None),
         };
         let negotiator = &mut self.negotiation.negotiator;
-        let made = negotiator.handle_offer(offer, Direction::SendRecv, &mut cx.rng)?;
+        let made = match fax {
+            Some(fax) => negotiator.answer_fax(offer, fax)?,
+            None => negotiator.handle_offer(offer, Direction::SendRecv, &mut cx.rng)?,
+        };
         let sdp = Bytes::from(made.sdp);
         self.connect(cx, made.negotiated);
         if let Stage::Agreed { answer, .. } = &mut self.negotiation.stage {
@@ -271,6 +301,11 @@ impl Leg {
         let media = self.negotiation.media();
         let audio = media.and_then(Negotiated::audio);
         audio.is_some_and(|audio| audio.telephone_event.is_some())
+    }
+
+    /// Fax of its peer, as its answer to our offer of one described it.
+    pub(crate) fn peer_fax(&self) -> Option<&Fax> {
+        self.negotiation.negotiator.peer_fax()
     }
 
     pub(crate) fn negotiator_mut(&mut self) -> &mut Negotiator {

@@ -15,6 +15,8 @@ pub(crate) enum Purpose {
     Member(Membership),
     /// Called us, and gets the place of another leg as soon as it is answered (RFC 3891).
     Replacing(LegId),
+    /// Called us, and comes into the call of another leg as soon as it is answered (RFC 3911).
+    Joining(LegId),
     /// Was in the call before a restart, and is asked to go on.
     Recovering,
     /// Is out of the call; its dialog or its media are not over yet.
@@ -88,11 +90,11 @@ impl Leg {
         }
     }
 
-    /// Its membership. One that asks for another's place, or goes on after a restart, is the caller of its own call.
+    /// Its membership. One that asks for another's place, asks to join a call, or goes on after a restart, is the caller of its own call.
     pub(crate) fn member(&self) -> Option<Membership> {
         match self.purpose {
             Purpose::Member(member) => Some(member),
-            Purpose::Replacing(_) | Purpose::Recovering => Some(Membership::caller()),
+            Purpose::Replacing(_) | Purpose::Joining(_) | Purpose::Recovering => Some(Membership::caller()),
             Purpose::Branch | Purpose::Invited | Purpose::Leaving => None,
         }
     }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use sans_io::{Rng, Time};
 use sip_core::auth::Answerer;
-use sip_core::endpoint::{Exchange, OutgoingRequest, RequestId, Target};
+use sip_core::endpoint::{Exchange, Headers, OutgoingRequest, RequestId, Target};
 use sip_core::flow::{Flow, FlowId, Transport};
 use sip_core::message::{Address, Message, Method, StatusCode};
 
 use super::granted::Granted;
-use super::{Registrant, Registration, Service};
+use super::{Registrant, Registration, Service, media_security};
 use crate::context::Context;
 use crate::event::RegistrationState;
 use crate::record::Fault;
@@ -53,6 +53,8 @@ pub(super) struct Entry {
     failures: u32,
     /// Target of its trunk that the last REGISTER went to, if we chose one.
     at: Option<TargetId>,
+    /// `Security-Server` of the registrar.
+    security: Vec<String>,
 }
 
 /// Course of the next REGISTER.
@@ -114,6 +116,7 @@ impl Entry {
             told: None,
             failures: 0,
             at: None,
+            security: Vec::new(),
         }
     }
 
@@ -174,6 +177,7 @@ impl Entry {
             // RFC 6140 §5.2.
             extra.extend(["Require", "Proxy-Require"].map(|name| (name.to_owned(), "gin".to_owned())));
         }
+        extra.extend(self.security(cx));
         let me = Address::new(settings.aor.clone());
         let new_answerer = || settings.credentials.clone().map(Answerer::new);
         let request = OutgoingRequest {
@@ -195,6 +199,26 @@ impl Entry {
             false => Step::Asking(request),
         };
         self.cseq += CSEQS;
+    }
+
+    /// Headers by which a trunk is told how we encrypt media, where it wants that (draft-dawes-sipcore-mediasec-parameter).
+    fn security(&self, cx: &Context) -> Headers {
+        let trunk = match &self.owner {
+            Registrant::Trunk(name) => Some(name.as_str()),
+            Registrant::Account(_) => None,
+        };
+        if !cx.directory.media_security(trunk) {
+            return Headers::new();
+        }
+        let client = ("Security-Client".to_owned(), "sdes-srtp;mediasec".to_owned());
+        // It is required from the first REGISTER on, when the registrar has said nothing yet.
+        let mut verify = media_security(&self.security);
+        if verify.is_empty() {
+            verify = ["Require", "Proxy-Require"]
+                .map(|name| (name.to_owned(), "mediasec".to_owned()))
+                .to_vec();
+        }
+        std::iter::once(client).chain(verify).collect()
     }
 
     /// Destination of the next REGISTER, and the time that it may stay silent: a target of the trunk, unless it keeps a flow.
@@ -306,6 +330,9 @@ impl Entry {
         let left = matches!(self.step, Step::Leaving(_));
         self.step = Step::Resting;
         self.answerer.clone_from(&exchange.answerer);
+        if !exchange.security.is_empty() {
+            self.security.clone_from(&exchange.security);
+        }
         if left {
             self.state = RegistrationState::GivenUp;
             return Next::Gone;
@@ -352,6 +379,7 @@ impl Entry {
             flow: exchange.flow,
             routes: granted.routes,
             is_over_flow: self.settings.instance.is_some(),
+            security: self.security.clone(),
         };
         let before = self
             .binding

@@ -26,8 +26,8 @@ use crate::trunk::TargetId;
 use entry::{Entry, Next, Taken};
 pub(crate) use granted::seconds_of;
 pub(crate) use pace::Pace;
-pub(crate) use settings::Service;
 pub use settings::{ContactUser, Registration, TrunkRegistration};
+pub(crate) use settings::{Service, media_security};
 pub use trunks::{TrunkRegistrationStatus, TrunkStatus};
 
 /// Owner of a registration.

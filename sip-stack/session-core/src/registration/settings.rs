@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sip_core::auth::{Algorithm, Credentials};
-use sip_core::endpoint::{OutgoingContact, Target};
+use sip_core::endpoint::{Headers, OutgoingContact, Target};
 use sip_core::flow::Flow;
 use sip_core::uri::Uri;
 
@@ -111,9 +111,28 @@ pub(crate) struct Service {
     pub(super) routes: Vec<String>,
     /// True if calls go over the flow (RFC 5626).
     pub(super) is_over_flow: bool,
+    /// `Security-Server` of the registrar (RFC 3329), where it was asked for.
+    pub(super) security: Vec<String>,
+}
+
+/// Headers that repeat what a peer said of the encryption of media, and require it; none where it said nothing.
+pub(crate) fn media_security(server: &[String]) -> Headers {
+    let verify = server
+        .iter()
+        .map(|value| ("Security-Verify".to_owned(), value.clone()));
+    let require = ["Require", "Proxy-Require"].map(|name| (name.to_owned(), "mediasec".to_owned()));
+    match server.is_empty() {
+        true => Headers::new(),
+        false => verify.chain(require).collect(),
+    }
 }
 
 impl Service {
+    /// `Security-Server` of the registrar.
+    pub(crate) fn security(&self) -> &[String] {
+        &self.security
+    }
+
     /// Flow that the registrar answered over.
     pub(crate) fn flow(&self) -> Flow {
         self.flow

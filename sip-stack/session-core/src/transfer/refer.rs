@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use media_core::control::LegId;
 use sans_io::Time;
-use sip_core::endpoint::ReferId;
+use sip_core::endpoint::{Headers, ReferId};
 use sip_core::message::StatusCode;
 
 use crate::call::Call;
@@ -39,11 +39,11 @@ impl Leg {
     }
 
     /// Declines what its peer asked for.
-    pub(crate) fn refuse_refer(&mut self, cx: &mut Context, now: Time, code: StatusCode) {
+    pub(crate) fn refuse_refer(&mut self, cx: &mut Context, now: Time, code: StatusCode, extra: &Headers) {
         if let Refer::Asked(id) = self.refer() {
             *self.refer_mut() = Refer::None;
             if let Some(usage) = self.usage() {
-                cx.endpoint.reject_refer(now, usage, id, code);
+                cx.endpoint.reject_refer(now, usage, id, code, extra);
             }
         }
     }
@@ -70,7 +70,7 @@ impl Call {
 
     pub(crate) fn refuse_refer(&mut self, cx: &mut Context, now: Time, leg: LegId, code: StatusCode) {
         if let Some(l) = self.leg_mut(leg) {
-            l.refuse_refer(cx, now, code);
+            l.refuse_refer(cx, now, code, &Headers::new());
         }
     }
 

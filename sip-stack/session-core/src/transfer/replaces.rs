@@ -29,12 +29,17 @@ impl Coordinator {
     /// hung up, or rings no more. Ends in [`Event::Joined`] and, for a leg that was in the call, [`Event::Transferred`]. Where
     /// `replaced` is gone before media is open, `leg` is refused.
     pub fn replace(&mut self, now: Time, leg: LegId, replaced: LegId) {
-        self.with_leg(leg, |call, _| {
+        let is_there = self.with_leg(leg, |call, _| {
             if let Some(l) = call.leg_mut(leg) {
                 l.set_purpose(Purpose::Replacing(replaced));
             }
+            call.waits_for_target()
         });
-        self.answer(now, leg, None);
+        if is_there == Some(true) {
+            self.give_asked_place(now, leg, replaced);
+        } else {
+            self.answer(now, leg, None);
+        }
     }
 
     /// Leg whose place an INVITE asks for, if its sender may have it. A user may replace a leg of any user, since only the two ends
@@ -97,15 +102,18 @@ impl Coordinator {
         self.call_of(leg)?.place_of(leg)
     }
 
-    /// Answers a leg that called us, whose media are open. One that asks for another's place is given it, and is refused where that
-    /// one is gone.
+    /// Answers a leg that called us, whose media are open. One that asks for another's place is given it, and one that asks to join
+    /// a call comes into it; either is refused where that is gone.
     pub(crate) fn answer_now(&mut self, now: Time, leg: LegId) {
-        let replaced = match self.leg(leg).map(Leg::purpose) {
-            Some(Purpose::Replacing(replaced)) => Some(*replaced),
-            _ => None,
+        let (replaced, joined) = match self.leg(leg).map(Leg::purpose) {
+            Some(Purpose::Replacing(replaced)) => (Some(*replaced), None),
+            Some(Purpose::Joining(joined)) => (None, Some(*joined)),
+            _ => (None, None),
         };
         let is_unanswered = self.leg(leg).is_some_and(Leg::is_unanswered);
-        if replaced.is_some_and(|replaced| is_unanswered && self.place_of(replaced).is_none()) {
+        let is_gone = replaced.is_some_and(|replaced| self.place_of(replaced).is_none())
+            || joined.is_some_and(|joined| !self.may_be_joined(joined));
+        if is_unanswered && is_gone {
             self.with_leg(leg, |call, cx| {
                 call.end(cx, now, End::new(Cause::Refused, StatusCode::DECLINE))
             });
@@ -117,7 +125,23 @@ impl Coordinator {
         if let Some(replaced) = replaced {
             self.take_place(now, leg, replaced);
         }
+        if let Some(joined) = joined {
+            self.come_in(now, leg, joined);
+        }
         self.with_leg(leg, |call, cx| call.wire(cx));
+    }
+
+    /// Gives the place of `replaced` to `leg`, which was called because a REFER asked for it.
+    fn give_asked_place(&mut self, now: Time, leg: LegId, replaced: LegId) {
+        let is_gone = self.place_of(replaced).is_none();
+        self.with_leg(leg, |call, cx| match is_gone {
+            true => call.end(cx, now, End::new(Cause::Refused, StatusCode::DECLINE)),
+            false => call.target_answered(cx, now),
+        });
+        if !is_gone {
+            self.take_place(now, leg, replaced);
+            self.with_leg(leg, |call, cx| call.wire(cx));
+        }
     }
 
     /// `leg` is answered: it gets the place of `replaced`.

@@ -2,7 +2,7 @@
 
 use media_core::control::LegId;
 use sans_io::Time;
-use sip_core::endpoint::{ReferId, ServerTx, UsageId};
+use sip_core::endpoint::{Headers, ReferId, ServerTx, UsageId};
 use sip_core::message::{Message, Referral, ReplacedDialog, StatusCode};
 use sip_core::uri::Uri;
 
@@ -10,7 +10,7 @@ use super::Refer;
 use crate::coordinator::Coordinator;
 use crate::dial::{Ringing, host_text, user_text};
 use crate::event::{Event, ReferTo};
-use crate::leg::Leg;
+use crate::leg::{Account, Leg};
 
 impl Coordinator {
     /// Asks the peer of `leg` to call `target` in our place, or to take up the call that `replaces` is a leg
@@ -24,7 +24,8 @@ impl Coordinator {
                 && is_known
             {
                 *l.refer_mut() = Refer::Sent;
-                cx.endpoint.refer(now, usage, target, dialog.as_ref());
+                cx.endpoint
+                    .refer(now, usage, target, dialog.as_ref(), &Headers::new());
             }
         });
     }
@@ -67,7 +68,9 @@ impl Coordinator {
     }
 
     fn reject_refer(&mut self, now: Time, usage: UsageId, refer: ReferId, code: StatusCode) {
-        self.context_mut().endpoint.reject_refer(now, usage, refer, code);
+        self.context_mut()
+            .endpoint
+            .reject_refer(now, usage, refer, code, &Headers::new());
     }
 
     /// Target of a REFER, or the status that refuses it. `None` if the leg is gone.
@@ -104,6 +107,11 @@ impl Coordinator {
     /// The other leg of the same user, or trunk, that a `Replaces` names. The tags may stand either way round: JsSIP writes those of a
     /// call that came in as if it had placed it.
     pub(crate) fn replaced(&self, l: &Leg, dialog: &ReplacedDialog) -> Option<LegId> {
+        self.leg_named(l.account(), dialog).filter(|leg| *leg != l.id())
+    }
+
+    /// The leg of that user, or trunk, that is up and in the dialog, whichever way round its tags stand.
+    pub(super) fn leg_named(&self, account: &Account, dialog: &ReplacedDialog) -> Option<LegId> {
         let cx = self.context();
         let ways = [
             (&dialog.to_tag, &dialog.from_tag),
@@ -113,15 +121,21 @@ impl Coordinator {
             let usage = UsageId::of_tag(ours)?;
             let is_named = cx.endpoint.is_dialog(usage, (&dialog.call_id, ours, theirs));
             let other = self.leg(cx.index.leg(usage).filter(|_| is_named)?)?;
-            let may = other.is_up() && other.id() != l.id() && other.account() == l.account();
+            let may = other.is_up() && other.account() == account;
             may.then(|| other.id())
         })
     }
 
     /// Our REFER was answered.
-    pub(crate) fn refer_answered(&mut self, now: Time, usage: UsageId, code: StatusCode) {
+    pub(crate) fn refer_answered(
+        &mut self,
+        now: Time,
+        usage: UsageId,
+        code: StatusCode,
+        challenges: &Headers,
+    ) {
         if let Some(leg) = self.context().index.leg(usage)
-            && self.refer_passed_back(now, leg, code, false)
+            && self.refer_refused_back(now, leg, code, challenges)
         {
             return;
         }
@@ -148,7 +162,7 @@ impl Coordinator {
             .reply_in_dialog(now, usage, tx, answer, Vec::new(), None);
         if let Some(code) = code {
             let leg = self.context().index.leg(usage);
-            if !leg.is_some_and(|leg| self.refer_passed_back(now, leg, code, true)) {
+            if !leg.is_some_and(|leg| self.refer_passed_back(now, leg, code)) {
                 self.report_refer_progress(usage, code);
             }
         }

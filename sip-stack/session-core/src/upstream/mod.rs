@@ -18,7 +18,9 @@
 //! connections of its address of record; while a client that was there a moment ago is away, or after a start of the gateway, it waits
 //! for the client to come back, within the grace.
 //!
-//! **REFER** ([`transfer`]) of a client goes on within the dialog of the other leg. **MESSAGE and PUBLISH** ([`request`]) go the way of
+//! **REFER** ([`transfer`]) of a client goes on within the dialog of the other leg. A challenge to that, to an INFO or a MESSAGE within a
+//! call, or to a re-INVITE that stands for one of the client's, goes back to the client, whose next request has the credentials. Whatever
+//! we send by ourselves (the BYE, a refresh of the session, an end of our hold) has none: it stays refused, and changes nothing here. **MESSAGE and PUBLISH** ([`request`]) go the way of
 //! REGISTER. **SUBSCRIBE** ([`subscription`]) is two subscriptions, whose NOTIFYs, refreshes and ends are carried from one to the other.
 
 mod aor;
@@ -47,6 +49,7 @@ pub(crate) use subscription::RelayedSubscriptions;
 use crate::config::Trunk;
 use crate::context::Context;
 use crate::dial::trunk_uri;
+use crate::leg::Leg;
 
 /// Clients of the PBX: which addresses of record it knows us for.
 #[derive(Debug)]
@@ -164,6 +167,13 @@ impl Context {
     /// True for the name that a client of the PBX has here: its address of record.
     pub(crate) fn is_client(&self, name: &str) -> bool {
         Aor::parse(name).is_some_and(|aor| self.is_pbxs(&aor))
+    }
+
+    /// True for a leg of a client of the PBX, and the other one at the PBX.
+    pub(crate) fn is_client_of(&self, leg: &Leg, other: Option<&Leg>) -> bool {
+        let trunk = other.and_then(Leg::trunk);
+        let is_pbx = trunk.is_some() && trunk == self.upstream.trunk();
+        is_pbx && leg.user().is_some_and(|user| self.is_client(user))
     }
 
     /// Contacts of the clients that are registered at a trunk through us; `None` if that is no PBX with clients.

@@ -23,8 +23,6 @@ const MAX_WAITING: usize = 4_000;
 const MAX_OF_FLOW: usize = 20;
 /// Requests with credentials from one address that may be under way at a time: half of what the guard takes in a row.
 const MAX_GUESSES: usize = 10;
-/// Credentials, which a client made for exactly this request.
-const CREDENTIALS: [&str; 2] = ["Authorization", "Proxy-Authorization"];
 /// Headers of the PBX's answers that a client needs to make sense of them.
 const PASSED_BACK: [&str; 9] = [
     "WWW-Authenticate",
@@ -170,7 +168,7 @@ pub(super) fn has_credentials(request: &Message) -> bool {
 
 /// Credentials of a request, as written.
 pub(super) fn credentials(request: &Message) -> Headers {
-    lines_of(request, &CREDENTIALS)
+    request.credentials()
 }
 
 /// Headers of an answer of the PBX that its client gets.

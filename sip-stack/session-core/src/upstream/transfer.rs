@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use media_core::control::LegId;
 use sans_io::Time;
-use sip_core::endpoint::ReferId;
+use sip_core::endpoint::{Headers, ReferId};
 use sip_core::message::{NameAddr, Referral, ReplacedDialog, StatusCode};
 use sip_core::uri::Uri;
 
@@ -44,7 +44,8 @@ impl Coordinator {
                     && let Some(usage) = l.usage()
                 {
                     asked(l, Refer::PassedOn(leg));
-                    cx.endpoint.refer(now, usage, &target, dialog.as_ref());
+                    cx.endpoint
+                        .refer(now, usage, &target, dialog.as_ref(), &referral.credentials);
                 }
             });
         }))
@@ -95,30 +96,45 @@ impl Coordinator {
         NameAddr::parse(&info.remote).map(|address| address.uri.to_uri())
     }
 
-    /// Tells a client how its REFER goes, which was passed on over `leg`; false if none was. A status below 200 or a 2xx promises it.
-    pub(crate) fn refer_passed_back(
+    /// Tells a client how the PBX answered its REFER, which was passed on over `leg`; false if none was. A challenge goes back as it came,
+    /// and the client's next REFER has the credentials.
+    pub(crate) fn refer_refused_back(
         &mut self,
         now: Time,
         leg: LegId,
         code: StatusCode,
-        is_notified: bool,
+        challenges: &Headers,
     ) -> bool {
         let Some(Refer::PassedOn(client)) = self.leg(leg).map(Leg::refer) else {
             return false;
         };
         self.with_leg(leg, |call, cx| {
-            let is_over = code.is_refusal() || (is_notified && code.is_final());
-            if let Some(l) = call.leg_mut(leg).filter(|_| is_over) {
+            if !code.is_refusal() {
+                return call.accept_refer(cx, now, client);
+            }
+            if let Some(l) = call.leg_mut(leg) {
                 *l.refer_mut() = Refer::None;
             }
-            if code.is_refusal() && !is_notified {
-                return call.refuse_refer(cx, now, client, code);
+            if let Some(l) = call.leg_mut(client) {
+                l.refuse_refer(cx, now, code, challenges);
+            }
+        });
+        true
+    }
+
+    /// Tells a client how the transfer goes that it asked for by a REFER which was passed on over `leg`; false if none was.
+    pub(crate) fn refer_passed_back(&mut self, now: Time, leg: LegId, code: StatusCode) -> bool {
+        let Some(Refer::PassedOn(client)) = self.leg(leg).map(Leg::refer) else {
+            return false;
+        };
+        self.with_leg(leg, |call, cx| {
+            if let Some(l) = call.leg_mut(leg).filter(|_| code.is_final()) {
+                *l.refer_mut() = Refer::None;
             }
             call.accept_refer(cx, now, client);
-            let is_done = is_notified
-                && call
-                    .leg_mut(client)
-                    .is_some_and(|l| l.refer_progress(cx, now, code));
+            let is_done = call
+                .leg_mut(client)
+                .is_some_and(|l| l.refer_progress(cx, now, code));
             if is_done {
                 cx.timers.set(
                     Timer::Transferred(client),

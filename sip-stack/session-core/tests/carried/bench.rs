@@ -61,6 +61,8 @@ pub(crate) struct Bench {
     pub(crate) fetches: Vec<CertificateUrl>,
     /// Emergency calls are dialled by the test.
     pub(crate) leaves_emergencies: bool,
+    /// Calls are answered, or dialled, by the test.
+    pub(crate) leaves_calls: bool,
     branches: u32,
     /// Number that the table shows the carrier, in place of what the trunk says.
     pub(crate) caller_id: Option<CallerId>,
@@ -153,6 +155,7 @@ impl Bench {
             commands: Vec::new(),
             fetches: Vec::new(),
             leaves_emergencies: false,
+            leaves_calls: false,
             branches: 0,
             caller_id: None,
         }
@@ -194,7 +197,8 @@ impl Bench {
         } else {
             format!("From: <sip:{}@192.0.2.1>;tag=t{id}\r\n", from.user)
         };
-        let to = if lines.contains("To:") {
+        let has_to = lines.lines().any(|line| line.starts_with("To:"));
+        let to = if has_to {
             String::new()
         } else {
             format!("To: <{uri}>\r\n")
@@ -372,6 +376,7 @@ impl Bench {
         };
         match event {
             Event::Incoming { call, .. } if self.leaves_emergencies && call.emergency.is_some() => {}
+            Event::Incoming { .. } if self.leaves_calls => {}
             Event::Incoming { session, call, .. } => {
                 let dial = Dial::together(vec![party(&call.to)], Duration::from_secs(60), OnFailure::Reject);
                 self.gateway.dial(now, *session, dial);
@@ -391,6 +396,7 @@ impl Bench {
                 self.gateway.deliver_message(now, *message, &party(&about.to));
             }
             Event::Replaces { leg, replaced, .. } => self.gateway.replace(now, *leg, *replaced),
+            Event::Joins { leg, joined, .. } => self.gateway.join_call(now, *leg, *joined),
             Event::Diverted {
                 session,
                 leg,

@@ -3,7 +3,9 @@
 use media_core::control::Command;
 use media_core::negotiated::Transport;
 use session_core::{Access, HoldPolicy};
-use sip_core::message::StatusCode;
+use sip_core::message::{Method, StatusCode};
+
+use crate::carried::bench::{Bench, CARRIER, OTHER, PAGE, PHONE};
 
 use super::talk::{Side, Talk, sdp};
 use super::{OK, carrier, phone};
@@ -121,4 +123,126 @@ fn a_party_with_a_fax_returns_to_audio_when_the_other_one_is_gone() {
     talk.transferred();
     let back = talk.reinvite(Side::Carrier).expect("audio again");
     assert!(text(&back).contains("m=audio") && !text(&back).contains("T38"));
+}
+
+/// The carrier calls 1001 with a fax alone.
+fn calls_with_fax(bench: &mut Bench) {
+    let offer = fax(20, 5_002, 14_400);
+    bench.request(CARRIER, "INVITE", "sip:+49301234@192.0.2.1", "", &offer);
+}
+
+fn with_t38(of_trunks: bool, of_users: bool) -> Bench {
+    let mut settings = config();
+    if let Access::Directory { trunks, users } = &mut settings.access {
+        trunks.values_mut().for_each(|trunk| trunk.t38 = of_trunks);
+        users.values_mut().for_each(|user| user.t38 = of_users);
+    }
+    Bench::with(settings)
+}
+
+#[test]
+fn a_call_that_begins_with_a_fax_is_offered_and_answered_with_it() {
+    let mut bench = with_t38(true, true);
+    bench.register(PHONE, "");
+    calls_with_fax(&mut bench);
+    let invite = bench.invited(PHONE);
+    assert!(text(&invite).contains("m=image 2000") && !text(&invite).contains("m=audio"));
+    assert!(text(&invite).contains("udptl t38\r\na=T38FaxVersion:0\r\na=T38MaxBitRate:14400\r\n"));
+    // Early media of the callee say nothing to the caller yet.
+    bench.respond(
+        PHONE,
+        &invite,
+        StatusCode::SESSION_PROGRESS,
+        "p",
+        "",
+        &fax(11, 4_002, 9_600),
+    );
+    assert!(text(bench.last_response()).is_empty());
+    bench.respond(PHONE, &invite, OK, "p", "", &fax(11, 4_002, 9_600));
+    let answer = bench.last_response().clone();
+    assert_eq!(answer.status(), Some(OK));
+    assert!(text(&answer).contains("m=image") && text(&answer).contains("T38MaxBitRate:9600"));
+    let transports = bench.commands.iter().filter(|command| {
+        matches!(command, Command::Connect { media, .. } if matches!(media.transport, Transport::Udptl { remote: Some(_) }))
+    });
+    assert!(transports.count() >= 2);
+    let bridged = bench
+        .commands
+        .iter()
+        .any(|command| matches!(command, Command::Bridge { members, .. } if members.len() == 2));
+    assert!(bridged);
+    assert_eq!(bench.count(&Method::Invite), 1, "nobody is offered audio instead");
+    // Where the other party is not there any more, nothing is left.
+    let session = bench.act(|gateway, _| gateway.sessions().next()).expect("a call");
+    bench.act(|gateway, now| gateway.terminate_session(now, session));
+    assert_eq!(
+        bench.last(&Method::Bye).map(|bye| bye.is(&Method::Bye)),
+        Some(true)
+    );
+}
+
+#[test]
+fn a_call_that_begins_with_a_fax_is_refused_where_nobody_can_have_it() {
+    for (of_trunks, of_users) in [(false, true), (true, false)] {
+        let mut bench = with_t38(of_trunks, of_users);
+        bench.register(PHONE, "");
+        calls_with_fax(&mut bench);
+        assert_eq!(bench.statuses(), [StatusCode::NOT_ACCEPTABLE_HERE]);
+        assert_eq!(bench.count(&Method::Invite), 0);
+    }
+    // A page has none, whatever it may.
+    let mut bench = with_t38(true, true);
+    bench.register(PAGE, "");
+    let offer = fax(20, 5_002, 14_400);
+    bench.request(CARRIER, "INVITE", "sip:1003@192.0.2.1", "", &offer);
+    assert_eq!(
+        bench.last_response().status(),
+        Some(StatusCode::NOT_ACCEPTABLE_HERE)
+    );
+    // The phone refuses it, or answers with audio.
+    for (code, body) in [
+        (StatusCode::NOT_ACCEPTABLE_HERE, String::new()),
+        (OK, sdp(11, 4_000, "sendrecv")),
+    ] {
+        let mut bench = with_t38(true, true);
+        bench.register(PHONE, "");
+        calls_with_fax(&mut bench);
+        let invite = bench.invited(PHONE);
+        bench.respond(PHONE, &invite, code, "p", "", &body);
+        assert_eq!(
+            bench.last_response().status(),
+            Some(StatusCode::NOT_ACCEPTABLE_HERE),
+            "{body}"
+        );
+    }
+    // The application answers: neither an echo nor a queue takes a fax.
+    let mut bench = with_t38(true, true);
+    bench.leaves_calls = true;
+    calls_with_fax(&mut bench);
+    let leg = bench.last_leg();
+    bench.act(|gateway, now| gateway.answer(now, leg, None));
+    assert_eq!(
+        bench.last_response().status(),
+        Some(StatusCode::NOT_ACCEPTABLE_HERE)
+    );
+}
+
+#[test]
+fn a_phone_sends_a_fax_to_a_trunk_and_to_another_phone() {
+    let mut bench = with_t38(true, true);
+    bench.register(PHONE, "");
+    bench.register(OTHER, "");
+    for (uri, callee) in [("sip:0301234@192.0.2.1", CARRIER), ("sip:1002@192.0.2.1", OTHER)] {
+        let offer = fax(11, 5_002, 14_400);
+        bench.authenticated(PHONE, "INVITE", uri, "", &offer);
+        let invite = bench.invited(callee);
+        assert!(
+            text(&invite).contains("m=image") && !text(&invite).contains("m=audio"),
+            "{uri}"
+        );
+        bench.respond(callee, &invite, OK, "c", "", &fax(20, 4_002, 9_600));
+        let answer = bench.last_response();
+        assert_eq!(answer.status(), Some(OK), "{uri}");
+        assert!(text(answer).contains("m=image"), "{uri}");
+    }
 }

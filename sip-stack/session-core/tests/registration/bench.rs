@@ -33,6 +33,8 @@ pub(super) struct Registrar {
     pub(super) refusal: Option<(u16, &'static str)>,
     pub(super) min_expires: u32,
     pub(super) max_expires: u32,
+    /// More lines of each challenge.
+    pub(super) challenge_lines: &'static str,
     /// More lines of each 200.
     pub(super) lines: String,
     /// End of each binding, by its Contact as written.
@@ -94,6 +96,7 @@ impl Registrar {
                 if self.as_proxy {
                     lines = lines.replace("WWW-Authenticate", "Proxy-Authenticate");
                 }
+                lines.push_str(self.challenge_lines);
                 return Some(respond(request, code, "Who", &lines));
             }
         }
@@ -212,6 +215,7 @@ impl Bench {
                 refusal: None,
                 min_expires: 0,
                 max_expires: 3_600,
+                challenge_lines: "",
                 lines: String::new(),
                 bindings: BTreeMap::new(),
                 answers: BTreeMap::new(),

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use session_core::identity::AssertedIn;
 use session_core::{
-    Caller, CallerId, ContactUser, Event, Fault, OutgoingCall, Party, RegistrationState, Source, Trunk,
+    Caller, CallerId, ContactUser, Event, Fault, OutgoingCall, Party, RegistrationState, Source, SrtpPolicy,
+    Trunk,
 };
 use sip_core::auth::Algorithm;
 use sip_core::flow::{Flow, FlowId, Transport};
@@ -535,4 +537,80 @@ fn an_outbound_registration_keeps_its_flow_and_finds_another() {
     bench.registrar.is_away = false;
     bench.run(seconds(200));
     assert!(bench.is_registered(), "{:?} since {silent_at:?}", bench.states());
+}
+
+/// Values of a header, each line one.
+fn lines(message: &Message, name: &str) -> Vec<String> {
+    message.headers_named(name).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_registrar_is_told_of_the_encryption_of_media_and_calls_repeat_what_it_said() {
+    let secure = |mediasec| Trunk {
+        srtp: SrtpPolicy::Required,
+        mediasec,
+        ..trunk("4930")
+    };
+    let said = ["msrp-tls;mediasec", "sdes-srtp;mediasec"];
+    let server = "Security-Server: msrp-tls;mediasec\r\nSecurity-Server: sdes-srtp;mediasec\r\n";
+    let mut bench = Bench::new(secure(true));
+    bench.registrar.challenge_lines = server;
+    bench.run(seconds(700));
+    let registers = bench.requests(&Method::Register);
+    for (at, (_, register)) in registers.iter().enumerate() {
+        assert_eq!(lines(register, "Security-Client"), ["sdes-srtp;mediasec"]);
+        assert_eq!(lines(register, "Require"), ["mediasec"]);
+        assert_eq!(lines(register, "Proxy-Require"), ["mediasec"]);
+        let verify = lines(register, "Security-Verify");
+        match at {
+            0 => assert!(verify.is_empty(), "nothing was said yet"),
+            _ => assert_eq!(verify, said, "RFC 3329 §2.3.1"),
+        }
+    }
+    assert!(registers.len() >= 3, "the refresh as well");
+    let invite = dial(&mut bench, "0171");
+    assert_eq!(lines(&invite, "Security-Verify"), said);
+    assert_eq!(lines(&invite, "Require"), ["mediasec"]);
+    assert_eq!(lines(&invite, "Proxy-Require"), ["mediasec"]);
+    let sdp = String::from_utf8_lossy(invite.body()).into_owned();
+    assert!(
+        sdp.contains("a=crypto:") && sdp.contains("a=3ge2ae:requested\r\n"),
+        "{sdp}"
+    );
+
+    // A registrar that says nothing is not held to anything.
+    let mut bench = Bench::new(secure(true));
+    bench.run(seconds(2));
+    assert!(bench.is_registered());
+    assert!(lines(&dial(&mut bench, "0171"), "Require").is_empty());
+
+    let mut bench = Bench::new(secure(false));
+    bench.registrar.challenge_lines = server;
+    bench.run(seconds(2));
+    for (_, register) in bench.requests(&Method::Register) {
+        assert!(lines(&register, "Security-Client").is_empty());
+        assert!(lines(&register, "Security-Verify").is_empty());
+    }
+    let invite = dial(&mut bench, "0171");
+    assert!(lines(&invite, "Security-Verify").is_empty());
+    assert!(!String::from_utf8_lossy(invite.body()).contains("3ge2ae"));
+}
+
+#[test]
+fn from_is_the_account_and_the_identity_beside_is_the_caller() {
+    let mut carrier = Trunk {
+        from_user: Some("1234567t0".into()),
+        caller_id: CallerId::Fixed("+49301234".into()),
+        ..trunk("1234567t0")
+    };
+    carrier.identity.asserted_in = vec![AssertedIn::PPreferredIdentity];
+    let mut bench = Bench::new(carrier);
+    bench.run(seconds(2));
+    let invite = dial(&mut bench, "0171");
+    assert_eq!(invite.from().uri.user(), Some("1234567t0"));
+    let identity = lines(&invite, "P-Preferred-Identity");
+    assert!(
+        identity[0].contains("<sip:+49301234@carrier.example>"),
+        "{identity:?}"
+    );
 }

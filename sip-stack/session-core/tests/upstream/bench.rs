@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use media_core::control::{Command, Event as MediaEvent, Report, StreamIndex};
 use sans_io::{Deadline, Rng, Time};
-use session_core::{Access, Config, Coordinator, Event, Input, Output, Package, Party, Trunk, Way};
+use session_core::{
+    Access, Config, Coordinator, Event, HoldPolicy, Input, Output, Package, Party, Trunk, Way,
+};
 use sip_core::auth::{Algorithm, Answerer, Challenger, Credentials, Verdict};
 use sip_core::endpoint::{self, Advertised};
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
@@ -26,7 +28,7 @@ const RINGS: Duration = Duration::from_secs(60);
 /// Time in which the turn of a request comes.
 const TURN: Duration = Duration::from_millis(20);
 
-const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
+pub(super) const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
 
 /// A PBX with digest.
 pub(super) struct Pbx {
@@ -40,6 +42,8 @@ pub(super) struct Pbx {
     pub(super) lines: &'static str,
     /// Status of calls that it lets pass.
     pub(super) calls: u16,
+    /// Asks for credentials within calls as well.
+    pub(super) challenges_within: bool,
     /// Requests that came, with their times.
     pub(super) got: Vec<(Time, Message)>,
 }
@@ -54,6 +58,16 @@ impl Pbx {
             return Some(respond(request, code, lines, ""));
         }
         let in_dialog = request.to().tag().is_some();
+        if in_dialog
+            && self.challenges_within
+            && let Some((header, code)) = self.challenge(now, data, false)
+        {
+            return Some(respond(request, code, &header, ""));
+        }
+        if in_dialog && request.is(&Method::Invite) {
+            let lines = format!("Contact: <sip:pbx@{PBX}>\r\nContent-Type: application/sdp\r\n");
+            return Some(respond(request, 200, &lines, SDP));
+        }
         if in_dialog || request.is(&Method::Cancel) {
             let code = if request.is(&Method::Refer) { 202 } else { 200 };
             return Some(respond(request, code, "", ""));
@@ -188,6 +202,18 @@ pub(super) fn browser(flow: u64) -> Flow {
 
 impl Bench {
     pub(super) fn new() -> Bench {
+        Bench::with(trunk())
+    }
+
+    /// A bench whose PBX is told of holds.
+    pub(super) fn told_of_holds() -> Bench {
+        Bench::with(Trunk {
+            hold: HoldPolicy::Pass,
+            ..trunk()
+        })
+    }
+
+    fn with(trunk: Trunk) -> Bench {
         let mut rng = Rng::seeded(3);
         let local = session_core::User::new("at home");
         let advertised = |transport| Advertised {
@@ -198,7 +224,7 @@ impl Bench {
         let config = Config {
             access: Access::Directory {
                 users: [("home".to_owned(), local)].into(),
-                trunks: [("pbx".to_owned(), trunk())].into(),
+                trunks: [("pbx".to_owned(), trunk)].into(),
             },
             endpoint: endpoint::Config {
                 advertised: [Transport::Udp, Transport::Tcp].map(advertised).to_vec(),
@@ -225,6 +251,7 @@ impl Bench {
                 max_expires: 3_600,
                 lines: "",
                 calls: 200,
+                challenges_within: false,
                 got: Vec::new(),
             },
             now: Time::from_secs(1_000),

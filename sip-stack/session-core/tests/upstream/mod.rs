@@ -4,9 +4,9 @@ mod bench;
 mod lamps;
 
 use session_core::{Event, Reason, Refusal};
-use sip_core::message::{HeaderName, Message, Method};
+use sip_core::message::{HeaderName, Message, Method, StatusCode};
 
-use bench::{Bench, Client, PBX, invite, message, notify, respond, status};
+use bench::{Bench, Client, PBX, SDP, invite, message, notify, respond, status};
 
 /// User part of the `Contact` that the PBX got.
 fn contact(register: &Message) -> String {
@@ -639,4 +639,137 @@ fn messages_and_publications_go_on_with_credentials_and_answers() {
     let sent = bench.at_pbx(&Method::Publish);
     assert_eq!(sent[1].event().map(|event| event.value), Some("presence"));
     assert!(!format!("{:?}", bench.events).contains(PBX));
+}
+
+/// Hold, as a browser asks for it.
+fn on_hold() -> String {
+    SDP.replace("o=- 1 1", "o=- 1 2") + "a=sendonly\r\n"
+}
+
+/// Sends a request within the call, and again with credentials for the challenge that comes; the statuses.
+fn challenged_within(
+    bench: &mut Bench,
+    alice: &mut Client,
+    ok: &Message,
+    (method, cseq): (&str, u32),
+    (lines, body): (&str, &str),
+) -> [u16; 2] {
+    let last = |answers: Vec<Message>| {
+        let found = answers
+            .into_iter()
+            .rfind(|message| message.status().is_some_and(|code| code.is_final()));
+        found.expect("an answer")
+    };
+    let challenge = last(alice.within(bench, ok, method, cseq, lines, body));
+    if method == "INVITE" {
+        alice.within(bench, ok, "ACK", cseq, "", "");
+    }
+    let uri = ok.contact().expect("a Contact").uri.to_string();
+    let credentials = alice.credentials(bench, &challenge, method, &uri);
+    let lines = format!("{lines}{credentials}");
+    let answer = last(alice.within(bench, ok, method, cseq + 1, &lines, body));
+    if method == "INVITE" {
+        alice.within(bench, ok, "ACK", cseq + 1, "", "");
+    }
+    [status(&challenge), status(&answer)]
+}
+
+#[test]
+fn a_challenge_within_a_call_goes_to_the_browser_and_its_credentials_to_the_pbx() {
+    let (mut bench, mut alice) = (Bench::told_of_holds(), Client::new("alice", 1));
+    alice.register(&mut bench, 300);
+    let ok = alice.talk(&mut bench, "4711");
+    bench.pbx.challenges_within = true;
+    let sdp = "Content-Type: application/sdp\r\n";
+    let refer = "Refer-To: <sip:carol@pbx.example>\r\n";
+    let info = "Content-Type: application/vnd.example\r\n";
+    for (method, cseq, lines, body, done) in [
+        ("INVITE", 20, sdp, on_hold(), 200),
+        ("INFO", 30, info, "x".to_owned(), 200),
+        (
+            "MESSAGE",
+            40,
+            "Content-Type: text/plain\r\n",
+            "hello".to_owned(),
+            200,
+        ),
+        ("REFER", 50, refer, String::new(), 202),
+    ] {
+        bench.at_pbx(&Method::Invite);
+        let statuses = challenged_within(&mut bench, &mut alice, &ok, (method, cseq), (lines, &body));
+        assert_eq!(statuses, [407, done], "{method}");
+        let method = Method::new(method);
+        let came: Vec<Message> = bench.at_pbx(&method);
+        let with = |message: &Message| message.header(HeaderName::ProxyAuthorization).is_some();
+        assert_eq!(
+            came.iter().map(with).collect::<Vec<_>>(),
+            [false, true],
+            "{method:?}"
+        );
+        assert_ne!(came[1].call_id(), ok.call_id(), "in our own dialog");
+    }
+    bench.seconds(5);
+    assert!(bench.at_pbx(&Method::Bye).is_empty(), "the call goes on");
+}
+
+#[test]
+fn a_challenge_that_the_browser_does_not_answer_changes_nothing() {
+    let (mut bench, mut alice) = (Bench::told_of_holds(), Client::new("alice", 1));
+    alice.register(&mut bench, 300);
+    let ok = alice.talk(&mut bench, "4711");
+    bench.pbx.challenges_within = true;
+    let sdp = "Content-Type: application/sdp\r\n";
+    let answers = alice.within(&mut bench, &ok, "INVITE", 20, sdp, &on_hold());
+    assert_eq!(status(answers.last().expect("an answer")), 407);
+    alice.within(&mut bench, &ok, "ACK", 20, "", "");
+    // An UPDATE goes on as a re-INVITE, so its digest would be over another method.
+    let answers = alice.within(&mut bench, &ok, "UPDATE", 21, sdp, &on_hold());
+    assert_eq!(status(answers.last().expect("an answer")), 488);
+    bench.seconds(60);
+    assert!(bench.at_pbx(&Method::Bye).is_empty(), "the call goes on");
+    let calls = bench.coordinator.sessions().count();
+    assert_eq!(calls, 1);
+}
+
+#[test]
+fn a_challenge_to_the_end_of_a_call_does_not_keep_it() {
+    let (mut bench, mut alice) = (Bench::told_of_holds(), Client::new("alice", 1));
+    alice.register(&mut bench, 300);
+    let ok = alice.talk(&mut bench, "4711");
+    bench.pbx.challenges_within = true;
+    let answers = alice.within(&mut bench, &ok, "BYE", 20, "", "");
+    assert_eq!(answers.iter().map(status).collect::<Vec<_>>(), [200]);
+    let byes = bench.at_pbx(&Method::Bye);
+    assert_eq!(byes.len(), 1, "nobody has credentials for it: {byes:#?}");
+    bench.seconds(60);
+    let stats = bench.coordinator.stats();
+    assert_eq!((stats.sessions, stats.legs), (0, 0));
+    let ended = bench
+        .events
+        .iter()
+        .filter(|event| matches!(event, Event::Ended { .. }));
+    assert_eq!(ended.count(), 2, "the INVITE that was challenged, and the call");
+}
+
+#[test]
+fn a_phone_of_ours_never_sees_the_challenge_of_a_party_of_its_call() {
+    let mut bench = crate::carried::bench::Bench::new();
+    use crate::carried::bench::{CARRIER, PHONE, sdp};
+    bench.register(PHONE, "");
+    let invite = bench.called_in("");
+    bench.respond(PHONE, &invite, StatusCode::OK, "p", "", &sdp(11, 4_000, 0));
+    let ours = invite.from().tag().expect("a tag");
+    let info = format!(
+        "INFO sip:gw@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.11:5060;branch=z9hG4bKinfo\r\nMax-Forwards: 70\r\n\
+         From: <sip:1001@192.0.2.1>;tag=p\r\nTo: <sip:x@192.0.2.1>;tag={ours}\r\nCall-ID: {}\r\nCSeq: 5 INFO\r\n\
+         Content-Type: application/vnd.example\r\nContent-Length: 1\r\n\r\nx",
+        invite.call_id()
+    );
+    bench.receive(PHONE, info);
+    let passed = bench.last(&Method::Info).expect("passed on");
+    let challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n";
+    bench.respond(CARRIER, &passed, StatusCode::UNAUTHORIZED, "", challenge, "");
+    let answer = bench.last_response();
+    assert_eq!(answer.status(), Some(StatusCode::FORBIDDEN));
+    assert!(answer.header(HeaderName::WwwAuthenticate).is_none());
 }

@@ -51,9 +51,11 @@ impl Endpoint {
         true
     }
 
-    /// 400 for a `Replaces` in anything but an INVITE (RFC 3891 §3).
+    /// 400 for a `Replaces` or `Join` in anything but an INVITE (RFC 3891 §3, RFC 3911 §4).
     pub(super) fn refuse_replaces(&mut self, now: Time, server: u64, request: &Message) -> bool {
-        let is_wrong = !request.is(&Method::Invite) && request.header(HeaderName::Replaces).is_some();
+        let names = [HeaderName::Replaces, HeaderName::Join];
+        let asks = names.into_iter().any(|name| request.header(name).is_some());
+        let is_wrong = asks && !request.is(&Method::Invite);
         if is_wrong {
             self.refuse_with(now, server, StatusCode::BAD_REQUEST, &[]);
         }

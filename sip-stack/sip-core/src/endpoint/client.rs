@@ -345,7 +345,7 @@ impl Endpoint {
             | Purpose::Prack
             | Purpose::Cancel
             | Purpose::Farewell => {
-                self.in_dialog_answered(now, usage, purpose, code);
+                self.in_dialog_answered(now, usage, purpose, code, &response);
             }
         }
         if let Some(usage) = usage {

@@ -80,9 +80,17 @@ impl Default for Config {
                 Method::Notify,
             ],
             event_packages: Vec::new(),
-            supported: ["timer", "100rel", "norefersub", "outbound", "path"]
-                .map(str::to_owned)
-                .to_vec(),
+            supported: [
+                "timer",
+                "100rel",
+                "norefersub",
+                "nosub",
+                "outbound",
+                "path",
+                "join",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             // RFC 3891: users, and trunks for calls of their own.
             granted: vec!["replaces".to_owned()],
             // RFC 3323 §4.2: callers require it; a private identity goes no further than to us.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sans_io::Deadline;
 
 use super::ids::{ForkId, QueryId, ReferId, RequestId, ServerTx, UsageId};
-use super::outgoing::{Body, Exchange, Reason};
+use super::outgoing::{Body, Exchange, Headers, Reason};
 use super::subscription::{EventType, SubscriptionEnd, SubscriptionId, SubscriptionState};
 use crate::flow::{Destination, Flow, FlowId, Transport};
 use crate::message::{Message, Referral, StatusCode};
@@ -164,6 +164,8 @@ pub enum Event {
         usage: UsageId,
         /// Status code; 408 for silence, 503 for a transport error.
         code: StatusCode,
+        /// Challenges of a 401 or 407 that we have no credentials for.
+        challenges: Headers,
     },
     /// The peer asks to be replaced by somebody; answer with `accept_refer` or `reject_refer`.
     Refer {
@@ -174,12 +176,27 @@ pub enum Event {
         /// The request for a transfer.
         referral: Box<Referral>,
     },
+    /// A peer asks, outside any dialog, that somebody be called (RFC 3515); answer with
+    /// [`accept_referral`](super::Endpoint::accept_referral), `reject_subscription` or `pass_over_subscription`, within the time of a
+    /// transaction (32 s). Nothing is known of the peer but what the REFER says.
+    Referral {
+        /// The subscription that it implies; names it from now on.
+        subscription: SubscriptionId,
+        /// Party to be called.
+        referral: Box<Referral>,
+        /// The REFER.
+        request: Message,
+        /// Flow that it came over.
+        flow: Flow,
+    },
     /// Our REFER was answered; how the transfer goes comes by NOTIFY.
     ReferAnswered {
         /// The leg.
         usage: UsageId,
         /// 200 to 699; 408 for silence.
         code: StatusCode,
+        /// Challenges of a 401 or 407 that we have no credentials for.
+        challenges: Headers,
     },
     /// A NOTIFY; answer with `reply_in_dialog`.
     Notify {

@@ -318,10 +318,11 @@ impl Endpoint {
         usage: Option<UsageId>,
         purpose: Purpose,
         code: StatusCode,
+        response: &Message,
     ) {
         match (purpose, usage) {
             (Purpose::Notify(refer), _) if code.is_refusal() => self.notify_refused(usage, refer),
-            (Purpose::Refer, Some(usage)) => self.refer_answered(usage, code),
+            (Purpose::Refer, Some(usage)) => self.refer_answered(usage, code, response.challenges()),
             (Purpose::Ping, Some(usage)) => self.ping_answered(usage, code),
             _ => {}
         }
@@ -347,7 +348,9 @@ impl Endpoint {
     ) {
         match (purpose, usage) {
             (Purpose::Notify(refer), _) => self.notify_refused(usage, refer),
-            (Purpose::Refer, Some(usage)) => self.refer_answered(usage, StatusCode::REQUEST_TIMEOUT),
+            (Purpose::Refer, Some(usage)) => {
+                self.refer_answered(usage, StatusCode::REQUEST_TIMEOUT, Headers::new())
+            }
             (Purpose::Ping, Some(usage)) => self.pinged(usage, false),
             _ => {}
         }

@@ -27,6 +27,7 @@ impl Endpoint {
             return self.event(Event::OfferRefused {
                 usage,
                 code: StatusCode::REQUEST_PENDING,
+                challenges: Headers::new(),
             });
         }
         state.offers.push_back(body);
@@ -112,7 +113,8 @@ impl Endpoint {
         let Some(body) = state.offers.front().cloned() else {
             return;
         };
-        let more = self.about.lines(&Headers::new(), true);
+        let extra = state.offer_headers.clone();
+        let more = self.about.lines(&extra, true);
         self.send_in_dialog(
             now,
             usage,
@@ -154,6 +156,7 @@ impl Endpoint {
             server,
             method: OfferMethod::Invite,
             body: body_of(request),
+            credentials: request.credentials(),
             proposed,
         };
         self.take_offer(now, usage, offer, None);
@@ -189,6 +192,7 @@ impl Endpoint {
                 server,
                 method: OfferMethod::Update,
                 body: None,
+                credentials: Headers::new(),
                 proposed,
             };
             return self.accept_offer(now, usage, &offer, None, &Headers::new());
@@ -210,6 +214,7 @@ impl Endpoint {
             server,
             method: OfferMethod::Update,
             body,
+            credentials: request.credentials(),
             proposed,
         };
         self.take_offer(now, usage, offer, fork);
@@ -288,12 +293,12 @@ impl Endpoint {
                 self.retry_offer(now, usage, refresh, retry_after(response).unwrap_or_default());
             }
             StatusCode::REQUEST_TIMEOUT | StatusCode::CALL_DOES_NOT_EXIST => {
-                self.refused_offer(usage, refresh, code);
+                self.refused_offer(usage, refresh, code, Headers::new());
                 self.peer_lost(now, usage);
             }
             _ if refresh => self.refresh_refused(now, usage, code),
             _ => {
-                self.refused_offer(usage, refresh, code);
+                self.refused_offer(usage, refresh, code, response.challenges());
                 self.next_offer(now, usage);
             }
         }
@@ -319,6 +324,7 @@ impl Endpoint {
         } else {
             state.local_sdp = state.offers.pop_front();
             state.once = false;
+            state.offer_headers.clear();
             self.event(Event::OfferAnswered { usage, body });
         }
         self.next_offer(now, usage);
@@ -342,12 +348,12 @@ impl Endpoint {
         }
         match silence {
             Silence::Timeout => {
-                self.refused_offer(usage, refresh, StatusCode::REQUEST_TIMEOUT);
+                self.refused_offer(usage, refresh, StatusCode::REQUEST_TIMEOUT, Headers::new());
                 self.peer_lost(now, usage);
             }
             Silence::Transport | Silence::Nowhere if refresh => self.refresh_not_sent(now, usage),
             Silence::Transport | Silence::Nowhere => {
-                self.refused_offer(usage, refresh, StatusCode::SERVICE_UNAVAILABLE);
+                self.refused_offer(usage, refresh, StatusCode::SERVICE_UNAVAILABLE, Headers::new());
                 self.next_offer(now, usage);
             }
         }
@@ -364,13 +370,18 @@ impl Endpoint {
         }
     }
 
-    fn refused_offer(&mut self, usage: UsageId, refresh: bool, code: StatusCode) {
+    fn refused_offer(&mut self, usage: UsageId, refresh: bool, code: StatusCode, challenges: Headers) {
         let Some(state) = self.usages.get_mut(&usage) else {
             return;
         };
         if !refresh && state.offers.pop_front().is_some() {
             state.once = false;
-            self.event(Event::OfferRefused { usage, code });
+            state.offer_headers.clear();
+            self.event(Event::OfferRefused {
+                usage,
+                code,
+                challenges,
+            });
         }
     }
 

@@ -200,6 +200,8 @@ pub struct Exchange {
     pub sent_by: String,
     /// Knows the challenges of the peer from now on.
     pub answerer: Option<Answerer>,
+    /// `Security-Server` of the peer, which further requests to it are to repeat as `Security-Verify` (RFC 3329 §2.3.1); empty for none.
+    pub security: Vec<String>,
 }
 
 /// A request within a dialog that is passed on from another one: it says something to the other party, and nothing about the dialog.

@@ -20,6 +20,8 @@ pub(super) struct Outside {
     pub(super) answerer: Option<Answerer>,
     /// Time that a target may stay silent.
     pub(super) response_timeout: Option<Duration>,
+    /// `Security-Server` of its challenge.
+    pub(super) security: Vec<String>,
 }
 
 impl Endpoint {
@@ -57,6 +59,7 @@ impl Endpoint {
         let outside = Outside {
             answerer: request.answerer,
             response_timeout: request.response_timeout,
+            security: Vec::new(),
         };
         self.requests.insert(id, outside);
         let hop = self.hop_to_target(&request.target, &request.request_uri);
@@ -89,6 +92,7 @@ impl Endpoint {
                 flow,
                 sent_by: self.sent_by(to),
                 answerer: outside.answerer,
+                security: outside.security,
             });
             self.event(Event::Response {
                 request,

@@ -108,6 +108,8 @@ impl Endpoint {
             self.receive_invite(now, flow, request, server);
         } else if method == Method::Subscribe {
             self.receive_subscribe(now, flow, request, server);
+        } else if method == Method::Refer {
+            self.receive_referral(now, flow, request, server);
         } else {
             self.event(Event::Request {
                 tx: ServerTx(server),

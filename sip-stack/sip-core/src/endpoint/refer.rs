@@ -1,4 +1,4 @@
-//! REFER of the peer (RFC 3515), and the NOTIFYs that tell it how its transfer goes.
+//! REFER of the peer of a call (RFC 3515), and the NOTIFYs that tell it how its transfer goes.
 //!
 //! The subscription is in the dialog of the REFER and ends with it. NOTIFYs do not wait for each other's answers: there are
 //! clients that answer none until their application does.
@@ -22,7 +22,7 @@ use super::usage::State;
 use super::wire;
 
 /// Lifetime of a subscription without events; nobody's phone rings for so long.
-const LIFETIME: Duration = Duration::from_secs(600);
+pub(super) const LIFETIME: Duration = Duration::from_secs(600);
 
 /// A REFER of the peer.
 #[derive(Debug)]
@@ -77,16 +77,17 @@ impl Endpoint {
     }
 
     /// Answers `Event::Refer` with a refusal, 300 to 699.
-    pub fn reject_refer(&mut self, now: Time, usage: UsageId, refer: ReferId, code: StatusCode) {
+    pub fn reject_refer(
+        &mut self,
+        now: Time,
+        usage: UsageId,
+        refer: ReferId,
+        code: StatusCode,
+        extra: &Headers,
+    ) {
         if self.subscription(usage, refer).is_some() {
             self.forget_refer(usage, refer);
-            self.respond_with(
-                now,
-                refer.0,
-                code.max(StatusCode::MULTIPLE_CHOICES),
-                &Headers::new(),
-                None,
-            );
+            self.respond_with(now, refer.0, code.max(StatusCode::MULTIPLE_CHOICES), extra, None);
         }
     }
 
@@ -157,11 +158,7 @@ impl Endpoint {
         let mut lines = subscription.event().notify_lines(state);
         if let (true, Some(code)) = (subscription.subscribes, subscription.notified) {
             lines.push_str(&self.about.user_agent);
-            let body = Body {
-                content_type: "message/sipfrag;version=2.0".into(),
-                data: format!("SIP/2.0 {code} {}\r\n", code.reason()).into(),
-            };
-            self.send_in_dialog(now, usage, 0, Some(body), lines, Purpose::Notify(refer));
+            self.send_in_dialog(now, usage, 0, Some(fragment(code)), lines, Purpose::Notify(refer));
         }
         if matches!(state, StateLine::Terminated(_)) {
             self.forget_refer(usage, refer);
@@ -169,8 +166,15 @@ impl Endpoint {
     }
 
     /// Asks the peer to call `target` in our place; `replaces` is the call of its that the new one takes the place of (RFC 5589 §7).
-    /// Ends in `Event::ReferAnswered`.
-    pub fn refer(&mut self, now: Time, usage: UsageId, target: &Uri, replaces: Option<&ReplacedDialog>) {
+    /// `extra` are further headers, such as the credentials of whose wish it is. Ends in `Event::ReferAnswered`.
+    pub fn refer(
+        &mut self,
+        now: Time,
+        usage: UsageId,
+        target: &Uri,
+        replaces: Option<&ReplacedDialog>,
+        extra: &Headers,
+    ) {
         let Some(state) = self
             .usages
             .get(&usage)
@@ -190,13 +194,18 @@ impl Endpoint {
         let mut lines = String::new();
         wire::line(&mut lines, "Refer-To", &format!("<{to}>"));
         wire::line(&mut lines, "Referred-By", &by);
+        wire::extra_lines(&mut lines, extra);
         lines.push_str(&self.about.user_agent);
         self.send_in_dialog(now, usage, 0, None, lines, Purpose::Refer);
     }
 
-    pub(super) fn refer_answered(&mut self, usage: UsageId, code: StatusCode) {
+    pub(super) fn refer_answered(&mut self, usage: UsageId, code: StatusCode, challenges: Headers) {
         if self.usages.get(&usage).is_some_and(|state| !state.is_over()) {
-            self.event(Event::ReferAnswered { usage, code });
+            self.event(Event::ReferAnswered {
+                usage,
+                code,
+                challenges,
+            });
         }
     }
 
@@ -249,5 +258,13 @@ impl Endpoint {
         if let Some(state) = self.usages.get_mut(&usage) {
             state.refers.remove(&refer);
         }
+    }
+}
+
+/// Progress of a call, as its peer is told (RFC 3515 §2.4.5): the status line that the call got.
+pub(super) fn fragment(code: StatusCode) -> Body {
+    Body {
+        content_type: "message/sipfrag;version=2.0".into(),
+        data: format!("SIP/2.0 {code} {}\r\n", code.reason()).into(),
     }
 }

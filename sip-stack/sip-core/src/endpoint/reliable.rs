@@ -8,7 +8,7 @@ use super::call_out::body_of;
 use super::client::Purpose;
 use super::event::{Ended, Event, OfferMethod};
 use super::ids::UsageId;
-use super::outgoing::Body;
+use super::outgoing::{Body, Headers};
 use super::usage::{Alarm, OfferIn, Reliable, State, Waiting};
 use super::{Endpoint, TimerKey};
 
@@ -205,6 +205,7 @@ impl Endpoint {
                     server,
                     method,
                     body: Some(body.clone()),
+                    credentials: Headers::new(),
                     proposed: None,
                 });
                 self.event(Event::Offer {

@@ -92,6 +92,7 @@ impl Endpoint {
             StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
                 if self.challenged(id, response) =>
             {
+                lines = self.verified(id, response);
                 None
             }
             StatusCode::SESSION_INTERVAL_TOO_SMALL => match self.longer_session(id, response) {
@@ -174,6 +175,35 @@ impl Endpoint {
         };
         let body = draft.body.as_ref().map_or(&[][..], |body| &body.data);
         answerer.headers(&mut draft.answered, draft.method.as_str(), &draft.uri, body)
+    }
+
+    /// Lines of a request that named its security mechanisms (`Security-Client`), with those that the challenge names in return as
+    /// `Security-Verify` (RFC 3329 §2.3.1).
+    fn verified(&mut self, client: u64, response: &Message) -> Option<String> {
+        let tx = self.clients.get(&client)?;
+        let (more, purpose) = (tx.draft.more.clone(), tx.purpose);
+        let named: Vec<String> = response
+            .headers_named("Security-Server")
+            .map(str::to_owned)
+            .collect();
+        if named.is_empty() || !more.contains("Security-Client: ") {
+            return None;
+        }
+        let kept = more.split_inclusive("\r\n");
+        let mut lines: String = kept
+            .filter(|line| !line.starts_with("Security-Verify: "))
+            .collect();
+        lines.extend(
+            named
+                .iter()
+                .map(|value| super::one_line("Security-Verify", value)),
+        );
+        if let Purpose::Outside(request) = purpose
+            && let Some(outside) = self.requests.get_mut(&request)
+        {
+            outside.security = named;
+        }
+        Some(lines)
     }
 
     fn challenged(&mut self, client: u64, response: &Message) -> bool {

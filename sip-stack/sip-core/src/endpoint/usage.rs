@@ -14,7 +14,7 @@ use crate::network::Network;
 use super::counts::UsageInfo;
 use super::event::OfferMethod;
 use super::ids::{QueryId, ReferId};
-use super::outgoing::Body;
+use super::outgoing::{Body, Headers};
 use super::refer::Subscription;
 use super::reliable::Reliability;
 
@@ -104,8 +104,9 @@ pub(super) struct Usage {
 
     // Changes of the session.
     pub(super) offers: VecDeque<Body>,
-    /// The first of them is not made again after a collision.
+    /// The first of them is not made again after a collision, and has these headers.
     pub(super) once: bool,
+    pub(super) offer_headers: Headers,
     /// A re-INVITE of ours has no final response.
     pub(super) reinviting: bool,
     /// The offer of the peer that the user still owes an answer.
@@ -201,6 +202,8 @@ pub(super) struct OfferIn {
     pub(super) method: OfferMethod,
     /// The offer; a re-INVITE without one asks us for it.
     pub(super) body: Option<Body>,
+    /// Credentials of the request, as written.
+    pub(super) credentials: Headers,
     pub(super) proposed: Option<Proposed>,
 }
 
@@ -232,6 +235,7 @@ impl Usage {
             bye: None,
             offers: VecDeque::new(),
             once: false,
+            offer_headers: Headers::new(),
             reinviting: false,
             offer_in: None,
             local_sdp: None,

@@ -10,10 +10,12 @@ pub struct Referral {
     pub target: Uri,
     /// The call that the new one takes the place of.
     pub replaces: Option<ReplacedDialog>,
-    /// True if the peer wants reports of progress (`Refer-Sub`, RFC 4488).
+    /// True if the peer wants reports of progress (`Refer-Sub`, RFC 4488; `nosub`, RFC 7614).
     pub subscribes: bool,
     /// `Referred-By` as written (RFC 3892).
     pub referred_by: Option<String>,
+    /// Credentials of the request, as written.
+    pub credentials: Vec<(String, String)>,
 }
 
 /// The dialog that a `Replaces` names (RFC 3891), owned.
@@ -55,11 +57,13 @@ impl Referral {
             Some(_) => return Err(StatusCode::BAD_REQUEST),
             None => true,
         };
+        let forbids = request.lists(HeaderName::Require, "nosub");
         Ok(Referral {
             target: uri.to_uri().bare(),
             replaces: replaces(uri.headers().unwrap_or_default())?,
-            subscribes,
+            subscribes: subscribes && !forbids,
             referred_by: request.header(HeaderName::ReferredBy).map(str::to_owned),
+            credentials: request.credentials(),
         })
     }
 }
@@ -123,6 +127,8 @@ mod tests {
         };
         assert_eq!(attended.target.headers(), None);
         assert_eq!((attended.replaces, attended.subscribes), (Some(dialog), false));
+        let silent = read("Refer-To: <sip:1002@example.com>\r\nRequire: nosub\r\n").unwrap();
+        assert!(!silent.subscribes, "RFC 7614 §5");
         assert_eq!(
             read("Refer-To: tel:+15551234\r\n").unwrap().target.as_str(),
             "tel:+15551234"

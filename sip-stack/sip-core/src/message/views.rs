@@ -291,6 +291,12 @@ impl Message {
         RAck::parse(self.header(HeaderName::RAck)?)
     }
 
+    /// `Join` (RFC 3911), which reads like `Replaces`.
+    #[must_use]
+    pub fn join(&self) -> Option<Replaces<'_>> {
+        Replaces::parse(self.header(HeaderName::Join)?)
+    }
+
     /// `Replaces`
     #[must_use]
     pub fn replaces(&self) -> Option<Replaces<'_>> {
@@ -358,6 +364,27 @@ impl Message {
     /// Each challenge or credentials in this field, a line each.
     pub fn auth(&self, name: HeaderName) -> impl Iterator<Item = AuthParams<'_>> + Clone {
         self.lines(name).filter_map(AuthParams::parse)
+    }
+
+    /// Credentials, as written: the lines of `Authorization` and `Proxy-Authorization`.
+    #[must_use]
+    pub fn credentials(&self) -> Vec<(String, String)> {
+        self.named_lines([HeaderName::Authorization, HeaderName::ProxyAuthorization])
+    }
+
+    /// Challenges, as written: the lines of `WWW-Authenticate` and `Proxy-Authenticate`.
+    #[must_use]
+    pub fn challenges(&self) -> Vec<(String, String)> {
+        self.named_lines([HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate])
+    }
+
+    fn named_lines(&self, names: [HeaderName; 2]) -> Vec<(String, String)> {
+        let lines = names
+            .into_iter()
+            .flat_map(|name| self.lines(name).map(move |value| (name, value)));
+        lines
+            .map(|(name, value)| (name.as_str().to_owned(), value.to_owned()))
+            .collect()
     }
 
     fn number(&self, name: HeaderName) -> Option<u32> {

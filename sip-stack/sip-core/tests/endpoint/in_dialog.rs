@@ -162,7 +162,7 @@ fn an_offer_that_is_made_once_is_not_made_again_after_a_collision() {
     ] {
         let (mut bench, usage) = called("");
         let once = |bench: &mut Bench, body: &'static str| {
-            bench.act(|endpoint, now| endpoint.offer_once(now, usage, Body::sdp(body)))
+            bench.act(|endpoint, now| endpoint.offer_once(now, usage, Body::sdp(body), Headers::new()))
         };
         assert!(once(&mut bench, MINE));
         assert!(!once(&mut bench, ANSWER), "one change at a time");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sip_core::endpoint::{Body, Counts, Event, Headers, ReferId, UsageId};
+use sip_core::endpoint::{Body, Counts, Event, Headers, ReferId, SubscriptionEnd, SubscriptionId, UsageId};
 use sip_core::flow::Transport;
 use sip_core::message::{HeaderName, Message, Referral, StatusCode};
 
@@ -189,7 +189,7 @@ fn refusals_have_their_own_codes_and_a_refusal_leaves_no_subscription() {
     assert!(bench.events.is_empty());
     let (id, _) = refer(&mut bench, usage, 110, TO);
     bench.act(|endpoint, now| {
-        endpoint.reject_refer(now, usage, id, StatusCode::DECLINE);
+        endpoint.reject_refer(now, usage, id, StatusCode::DECLINE, &Headers::new());
         endpoint.notify_refer(now, usage, id, StatusCode::OK);
     });
     assert_eq!((bench.count("603"), bench.count("NOTIFY")), (1, 0));
@@ -260,4 +260,150 @@ fn an_invite_that_insists_on_replacing_is_a_call_although_nobody_is_promised_tha
     bench.act(|endpoint, now| endpoint.accept(now, usage, None, Vec::new()));
     let supported = bench.last("200").header(HeaderName::Supported).map(str::to_owned);
     assert!(!supported.unwrap_or_default().contains("replaces"));
+}
+
+const CONTACT: &str = "Contact: <sip:bob@192.0.2.9:5060>\r\n";
+
+/// A REFER of the peer outside any dialog.
+fn asked(bench: &mut Bench, lines: &str) -> (SubscriptionId, Referral) {
+    let text = request("REFER", "sip:bob@192.0.2.1", &format!("{CONTACT}{lines}"), "");
+    bench.receive(peer(Transport::Udp), text);
+    match bench.event() {
+        Event::Referral {
+            subscription,
+            referral,
+            ..
+        } => (subscription, *referral),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn outside_of_a_dialog_the_call_is_told_from_trying_to_its_end() {
+    let mut bench = Bench::new();
+    let (id, referral) = asked(&mut bench, TO);
+    assert_eq!(referral.target.as_str(), "sip:1002@example.com");
+    bench.act(|endpoint, now| endpoint.accept_referral(now, id, referral.subscribes));
+    let accepted = bench.last("202");
+    assert!(accepted.header(HeaderName::Contact).is_some(), "RFC 3515 §2.2");
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    let first = bench.last("NOTIFY");
+    assert_eq!(
+        (first.from().tag(), first.to().tag(), first.call_id()),
+        (accepted.to().tag(), Some("bobtag"), "peer-call"),
+        "within the dialog that the REFER began"
+    );
+    let told = |event: &str, state: &str, body: &str| (event.into(), state.into(), body.into());
+    assert_eq!(
+        state(&first),
+        told("refer", "active;expires=600", "SIP/2.0 100 Trying\r\n")
+    );
+    bench.secs(2);
+    bench.act(|endpoint, now| endpoint.notify_referral(now, id, StatusCode::RINGING));
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    assert_eq!(state(&bench.last("NOTIFY")).1, "active;expires=598");
+    bench.act(|endpoint, now| endpoint.notify_referral(now, id, StatusCode::OK));
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    let last = state(&bench.last("NOTIFY"));
+    assert_eq!(
+        last,
+        told("refer", "terminated;reason=noresource", "SIP/2.0 200 OK\r\n")
+    );
+    bench.act(|endpoint, now| endpoint.notify_referral(now, id, StatusCode::OK));
+    assert_eq!(bench.distinct("NOTIFY"), 3, "nothing after the last one");
+    assert!(bench.events.is_empty(), "{:?}", bench.events);
+    insta::assert_snapshot!(bench.ladder());
+    bench.is_clean_after_a_while();
+}
+
+#[test]
+fn outside_of_a_dialog_a_peer_that_wants_to_hear_nothing_hears_nothing() {
+    for lines in ["Refer-Sub: false\r\n", "Require: nosub\r\n"] {
+        let mut bench = Bench::new();
+        let (id, referral) = asked(&mut bench, &format!("{TO}{lines}"));
+        bench.act(|endpoint, now| endpoint.accept_referral(now, id, referral.subscribes));
+        assert_eq!(
+            bench.last("200").header_named("Refer-Sub"),
+            Some("false"),
+            "{lines}"
+        );
+        bench.act(|endpoint, now| endpoint.notify_referral(now, id, StatusCode::OK));
+        assert_eq!(bench.count("NOTIFY"), 0, "{lines}");
+        bench.is_clean_after_a_while();
+    }
+}
+
+#[test]
+fn outside_of_a_dialog_a_peer_that_subscribes_hears_no_more_and_may_be_gone() {
+    let mut bench = Bench::new();
+    let (id, _) = asked(&mut bench, TO);
+    bench.act(|endpoint, now| endpoint.accept_referral(now, id, true));
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    let tag = bench.last("202").to().tag().map(str::to_owned).unwrap();
+    let again = request(
+        "SUBSCRIBE",
+        "sip:bob@192.0.2.1",
+        &format!("{CONTACT}Event: refer\r\nExpires: 0\r\n"),
+        "",
+    );
+    let again = again
+        .replace("branch=z9hG4bKpeer1", "branch=z9hG4bKpeer2")
+        .replace(
+            "<sip:1001@example.com>",
+            &format!("<sip:1001@example.com>;tag={tag}"),
+        )
+        .replace("CSeq: 100", "CSeq: 101");
+    bench.receive(peer(Transport::Udp), again);
+    assert!(matches!(bench.event(), Event::Resubscribed { subscription } if subscription == id));
+    bench.act(|endpoint, now| endpoint.notify_referral(now, id, StatusCode::RINGING));
+    assert_eq!(state(&bench.last("NOTIFY")).1, "terminated;reason=timeout");
+    assert!(matches!(
+        bench.event(),
+        Event::SubscriptionEnded {
+            how: SubscriptionEnd::Unsubscribed,
+            ..
+        }
+    ));
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    bench.is_clean_after_a_while();
+
+    let mut bench = Bench::new();
+    let (id, _) = asked(&mut bench, TO);
+    bench.act(|endpoint, now| endpoint.accept_referral(now, id, true));
+    bench.answer("NOTIFY", StatusCode::CALL_DOES_NOT_EXIST, "", "", "");
+    bench.act(|endpoint, now| endpoint.notify_referral(now, id, StatusCode::OK));
+    assert_eq!(bench.distinct("NOTIFY"), 1);
+}
+
+#[test]
+fn outside_of_a_dialog_what_cannot_be_followed_is_refused_by_its_own_code() {
+    for (lines, code) in [
+        ("", "400"),
+        ("Refer-To: <sip:a@x>\r\nRefer-To: <sip:b@x>\r\n", "400"),
+        ("Refer-To: <mailto:a@x>\r\n", "416"),
+        ("Refer-To: <sip:a@x;method=BYE>\r\n", "603"),
+        ("Refer-To: <sip:a@x>\r\nRequire: explicitsub\r\n", "420"),
+    ] {
+        let mut bench = Bench::new();
+        let text = request("REFER", "sip:bob@192.0.2.1", &format!("{CONTACT}{lines}"), "");
+        bench.receive(peer(Transport::Udp), text);
+        assert_eq!((bench.count(code), bench.events.len()), (1, 0), "{lines}");
+        bench.is_clean_after_a_while();
+    }
+    let mut bench = Bench::new();
+    bench.receive(
+        peer(Transport::Udp),
+        request("REFER", "sip:bob@192.0.2.1", TO, ""),
+    );
+    assert_eq!(bench.count("400"), 1, "nowhere to send a NOTIFY to");
+}
+
+#[test]
+fn outside_of_a_dialog_a_refusal_ends_what_the_refer_began() {
+    let mut bench = Bench::new();
+    let (id, _) = asked(&mut bench, TO);
+    bench.act(|endpoint, _| endpoint.reject_subscription(id, StatusCode::FORBIDDEN, &Headers::new()));
+    bench.act(|endpoint, now| endpoint.notify_referral(now, id, StatusCode::OK));
+    assert_eq!((bench.count("403"), bench.count("NOTIFY")), (1, 0));
+    bench.is_clean_after_a_while();
 }

@@ -61,6 +61,22 @@ fn is_fax(section: Section<'_>) -> bool {
         && media.port != 0
 }
 
+/// The fax that a first offer wants, and nothing beside (RFC 3362); `None` for any other offer, and for one that cannot be read.
+#[must_use]
+pub fn fax_alone(offer: &[u8]) -> Option<(Fax, Option<Family>)> {
+    let session = read(offer).ok()?;
+    let is_talk = |section: Section<'_>| section.is_audio() && !section.is_rejected();
+    if Section::all(&session).any(is_talk) {
+        return None;
+    }
+    let section = Section::all(&session).find(|section| is_fax(*section))?;
+    let family = match section.place().ok()? {
+        Place::At(ip) => Some(Family::of(ip)),
+        Place::Named(_) | Place::Nowhere => None,
+    };
+    Some((Fax::of(section), family))
+}
+
 impl Negotiator {
     /// The first section of an offer that wants a fax.
     fn find_fax(&self, session: &Session) -> Result<Found, SdpError> {
@@ -106,16 +122,25 @@ impl Negotiator {
         self.find_fax(session).map(|found| Some(found.fax))
     }
 
-    /// Our offer of a fax in the place of the audio (RFC 3264 §8.3.3). `None` on a leg that cannot have one. An offer of ours that is still
-    /// out is withdrawn.
+    /// Our offer of a fax: in the place of the audio (RFC 3264 §8.3.3), or as the first of a call. `None` on a leg that cannot have one. An
+    /// offer of ours that is still out is withdrawn.
     pub fn offer_fax(&mut self, fax: &Fax) -> Option<String> {
-        let index = self.agreed.audio?;
+        let index = match (self.agreed.audio, self.agreed.lines.len()) {
+            (Some(index), _) => index,
+            // The first offer, or the first again for another fork.
+            (None, 0 | 1) => 0,
+            (None, _) => return None,
+        };
         let can = matches!(
             self.profile,
             Profile::Phone(SrtpPolicy::Off | SrtpPolicy::Optional)
         ) && self.agreed.keys.is_none();
         if !can {
             return None;
+        }
+        if self.agreed.lines.is_empty() {
+            let line = self.first_line();
+            self.agreed.lines.push(line);
         }
         let mut lines = self.agreed.lines.clone();
         let line = lines.get_mut(index)?;
@@ -155,6 +180,7 @@ impl Negotiator {
             line.fmt = "t38".to_owned();
         }
         self.has_fax(lines, offer.index);
+        self.agreed.fax = Some(found.fax.clone());
         Ok((found.fax, negotiated(found.remote)))
     }
 
@@ -177,11 +203,19 @@ impl Negotiator {
         })
     }
 
+    /// Fax of the peer, as its last answer to an offer of ours described it.
+    #[must_use]
+    pub fn peer_fax(&self) -> Option<&Fax> {
+        self.agreed.fax.as_ref()
+    }
+
     /// Notes that a fax has the place of the audio.
     fn has_fax(&mut self, lines: Vec<Line>, index: usize) {
         if self.agreed.voice.is_none() {
             let before = self.agreed.audio;
-            self.agreed.voice = before.and_then(|before| self.agreed.lines.get(before).cloned());
+            let voice = before.and_then(|before| self.agreed.lines.get(before).cloned());
+            // A call that began with the fax talks as in a first offer of ours.
+            self.agreed.voice = Some(voice.unwrap_or_else(|| self.first_line()));
         }
         self.agreed.lines = lines;
         self.agreed.audio = Some(index);
@@ -256,6 +290,49 @@ mod tests {
             let voice = negotiator.offer(Direction::SendRecv);
             assert!(voice.contains("m=audio 20000 RTP/AVP 0"), "{voice}");
             assert!(!voice.contains("T38") && !voice.contains("image"), "{voice}");
+            assert!(negotiator.handle_answer(VOICE.as_bytes()).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_call_begins_with_a_fax_and_may_talk_afterwards() {
+        let fresh = || {
+            let mut ours = Negotiator::new(
+                Profile::Phone(SrtpPolicy::Off),
+                Config::phone(),
+                &mut Rng::seeded(1),
+            );
+            ours.local(&[
+                "192.0.2.1:20000".parse().unwrap(),
+                "192.0.2.1:20001".parse().unwrap(),
+            ]);
+            ours
+        };
+        let (fax, family) = fax_alone(FAX.as_bytes()).expect("a fax alone");
+        assert_eq!(family, Some(Family::V4));
+        assert_eq!(fax_alone(VOICE.as_bytes()), None);
+        assert_eq!(
+            fax_alone(format!("{VOICE}m=image 4002 udptl t38\r\n").as_bytes()),
+            None
+        );
+        let (mut caller, mut callee) = (fresh(), fresh());
+        let offer = callee.offer_fax(&fax).unwrap();
+        assert!(
+            offer.contains("m=image 20000 udptl t38\r\n") && !offer.contains("m=audio"),
+            "{offer}"
+        );
+        assert_eq!(callee.handle_answer(VOICE.as_bytes()), Err(SdpError::NoAudio));
+        let negotiated = callee
+            .handle_answer(FAX.replace("14400", "9600").as_bytes())
+            .unwrap();
+        assert!(matches!(negotiated.transport, Transport::Udptl { .. }));
+        let theirs = callee.peer_fax().cloned().unwrap();
+        let answer = caller.answer_fax(FAX.as_bytes(), &theirs).unwrap();
+        assert!(answer.sdp.contains("a=T38MaxBitRate:9600\r\n"), "{}", answer.sdp);
+        for negotiator in [&mut caller, &mut callee] {
+            let voice = negotiator.offer(Direction::SendRecv);
+            assert!(voice.contains("m=audio 20000 RTP/AVP 0"), "{voice}");
+            assert!(!voice.contains("image"), "{voice}");
             assert!(negotiator.handle_answer(VOICE.as_bytes()).is_ok());
         }
     }

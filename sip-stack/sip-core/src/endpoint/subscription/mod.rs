@@ -1,12 +1,13 @@
 //! Subscriptions (RFC 6665): a dialog usage of its own, on both sides.
 //!
 //! `notifier` is the side that a peer subscribes at, `telling` has its NOTIFYs and `pace` their pace; `subscriber` is the side that
-//! subscribes, with its state in `forks`. The subscription that a REFER implies (RFC 3515) lives in the dialog of its call (`refer`), and
-//! reads and writes `Event` and `Subscription-State` with this file.
+//! subscribes, with its state in `forks`. The subscription that a REFER outside a dialog implies (RFC 3515) is begun in `referral`; that of a
+//! REFER within a call lives in the dialog of that call (`refer`), and reads and writes `Event` and `Subscription-State` with this file.
 
 mod forks;
 mod notifier;
 mod pace;
+mod referral;
 mod subscriber;
 mod telling;
 mod types;

@@ -27,7 +27,7 @@ const NEVER_BRIEF: Duration = Duration::from_secs(3_600);
 pub(super) struct Notifier {
     pub(super) dialog: Dialog,
     /// Time that one SUBSCRIBE gets at most.
-    longest: Duration,
+    pub(super) longest: Duration,
     /// Refreshes are the application's to answer; the one that waits for that.
     refreshes: Refreshes,
     pub(super) pace: Pace,
@@ -88,12 +88,32 @@ impl Endpoint {
         if self.subscriptions.len() >= self.config.max_subscriptions {
             return self.refuse_full(now, server);
         }
-        let id = SubscriptionId(self.rng.u64());
-        let first = self.rng.below(1 << 16) as u32 + 1;
         let slow = request
             .event()
             .and_then(|event| interval(event.param("max-rate")));
         let pace = self.config.notify_interval.max(slow.unwrap_or_default());
+        let pace = Pace::new(now, pace);
+        let id = self.await_word(now, flow, (&request, server), (&event, wanted), pace);
+        self.event(Event::Subscribe {
+            subscription: id,
+            event,
+            expires: wanted,
+            request,
+            flow,
+        });
+    }
+
+    /// Begins a subscription, which waits for the application's word.
+    pub(super) fn await_word(
+        &mut self,
+        now: Time,
+        flow: Flow,
+        (request, server): (&Message, u64),
+        (event, wanted): (&EventType, Duration),
+        pace: Pace,
+    ) -> SubscriptionId {
+        let id = SubscriptionId(self.rng.u64());
+        let first = self.rng.below(1 << 16) as u32 + 1;
         let user = request.uri().and_then(|uri| uri.user()).unwrap_or_default();
         let identity = Identity {
             event: event.clone(),
@@ -102,24 +122,18 @@ impl Endpoint {
             local_tag: format!("{:016x}", id.0),
             contact_user: user.to_owned(),
             flow: Some(flow),
-            is_sticky: is_sticky(&request, flow),
+            is_sticky: is_sticky(request, flow),
         };
         let side = Side::Notifier(Notifier {
-            dialog: Dialog::uas(&request, first),
+            dialog: Dialog::uas(request, first),
             longest: Duration::ZERO,
             refreshes: Refreshes::Ours,
-            pace: Pace::new(now, pace),
+            pace,
             stage: Stage::Asked { server, wanted },
         });
         self.subscriptions.insert(id, Subscription { identity, side });
         self.arm_notifier(now, id, Duration::ZERO);
-        self.event(Event::Subscribe {
-            subscription: id,
-            event,
-            expires: wanted,
-            request,
-            flow,
-        });
+        id
     }
 
     /// Grants `Event::Subscribe`, and each refresh after it, `longest` at most, in whole seconds. [`notify`](Self::notify) must follow at
@@ -337,7 +351,7 @@ impl Endpoint {
     }
 
     /// Sets the end of what was granted; without that, the time within which the application has to say something.
-    fn arm_notifier(&mut self, now: Time, id: SubscriptionId, granted: Duration) {
+    pub(super) fn arm_notifier(&mut self, now: Time, id: SubscriptionId, granted: Duration) {
         let time = match granted.is_zero() {
             true => self.config.timing.timeout(),
             false => granted,
