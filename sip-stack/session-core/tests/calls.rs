@@ -5,6 +5,7 @@ mod access;
 mod bridges;
 mod carried;
 mod centre;
+mod codecs;
 mod emergency;
 mod failover;
 mod instant;

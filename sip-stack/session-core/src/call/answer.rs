@@ -123,7 +123,13 @@ impl Call {
 
     /// Our answer to the offer of the leg's INVITE. `None` when the offer cannot be answered: the call is refused then.
     fn answer_or_end(&mut self, cx: &mut Context, now: Time, leg: LegId) -> Option<Option<Bytes>> {
-        match self.leg_mut(leg).map(|l: &mut Leg| l.answer_sdp(cx))? {
+        let other = self.counterpart(leg).and_then(|other| self.leg(other));
+        let other = other.and_then(Leg::codec);
+        let l = self.leg_mut(leg)?;
+        if let Some(other) = other.filter(|_| !cx.has_own_codecs(l.trunk())) {
+            l.suit(other);
+        }
+        match l.answer_sdp(cx) {
             Ok(sdp) => Some(sdp),
             Err(error) => {
                 self.end(cx, now, End::new(Cause::Failed, sdp_status(&error)));
