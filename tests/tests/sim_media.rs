@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cordboard_tests::sim::{Conditions, GATEWAY, Manner, Voice, World};
-use media_core::negotiated::Codec::{self, Opus, Pcma, Pcmu};
+use media_core::negotiated::Codec::{self, G722, Opus, Pcma, Pcmu};
 use media_core::tone::{level_dbm0, measure};
 
 /// Samples of 20 ms.
@@ -86,6 +86,9 @@ fn each_end_hears_the_tone_of_the_other_at_its_level_and_without_a_gap() {
         [Opus, Pcmu],
         [Pcma, Opus],
         [Opus, Opus],
+        [Opus, G722],
+        [G722, Pcmu],
+        [G722, G722],
     ];
     for (seed, codecs) in (1..).zip(pairs) {
         let mut world = call(seed, Conditions::perfect(), codecs);

@@ -331,7 +331,7 @@ impl Config {
                 language: crate::prompts::DEFAULT.into(),
                 threads: media_threads(),
                 browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
-                phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
+                phone_codecs: vec![Codec::G722, Codec::Pcmu, Codec::Pcma, Codec::Opus],
                 dscp: Dscp::EF,
             },
             advertise: None,

@@ -248,7 +248,8 @@ pub(super) fn codecs<'t>(
         "opus" => Ok(Codec::Opus),
         "pcmu" => Ok(Codec::Pcmu),
         "pcma" => Ok(Codec::Pcma),
-        other => Err(format!("`{other}` is none of: opus, pcmu, pcma")),
+        "g722" => Ok(Codec::G722),
+        other => Err(format!("`{other}` is none of: opus, g722, pcmu, pcma")),
     })?;
     let at = section.span(key).unwrap_or(0..0);
     match codecs.iter().enumerate().find(|(i, c)| codecs[..*i].contains(c)) {

@@ -235,9 +235,10 @@ fn codec(name: &str) -> Result<Codec, PhoneError> {
     match name.to_ascii_lowercase().as_str() {
         "pcmu" => Ok(Codec::Pcmu),
         "pcma" => Ok(Codec::Pcma),
+        "g722" => Ok(Codec::G722),
         "opus" => Ok(Codec::Opus),
         other => Err(PhoneError::Option(format!(
-            "--codecs {other}: not one of pcmu, pcma, opus"
+            "--codecs {other}: not one of pcmu, pcma, g722, opus"
         ))),
     }
 }

@@ -16,6 +16,8 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, 8 kHz (RFC 3551).
     Pcma,
+    /// G.722 at 64 kbit/s: sound of 16 kHz, and a clock of 8 kHz all the same (RFC 3551 §4.5.2).
+    G722,
 }
 
 impl Codec {
@@ -26,6 +28,7 @@ impl Codec {
             Codec::Opus => "opus",
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
+            Codec::G722 => "G722",
         }
     }
 
@@ -34,7 +37,16 @@ impl Codec {
     pub const fn clock(self) -> u32 {
         match self {
             Codec::Opus => 48_000,
-            Codec::Pcmu | Codec::Pcma => 8_000,
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 8_000,
+        }
+    }
+
+    /// True if it carries sound of 16 kHz.
+    #[must_use]
+    pub const fn is_wideband(self) -> bool {
+        match self {
+            Codec::Opus | Codec::G722 => true,
+            Codec::Pcmu | Codec::Pcma => false,
         }
     }
 }
@@ -145,6 +157,12 @@ pub struct Mid {
 }
 
 impl StreamAgreed {
+    /// True if the peer hears sound of 16 kHz: it is sent a wideband codec, and its `maxplaybackrate` allows that.
+    #[must_use]
+    pub fn hears_wideband(&self) -> bool {
+        self.send.1.is_wideband() && self.opus.max_playback_rate >= crate::codec::WIDE
+    }
+
     /// Telephone events that the peer sends by this payload type. Some peers answer our offer with a number
     /// of their own and send by that, where RFC 3264 §6.1 wants ours; it is accepted if it means nothing else.
     #[must_use]

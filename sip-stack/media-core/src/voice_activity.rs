@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn speech_begins_after_60_ms_and_ends_after_a_pause() {
-        for codec in [Codec::Pcmu, Codec::Pcma, Codec::Opus] {
+        for codec in [Codec::Pcmu, Codec::Pcma, Codec::Opus, Codec::G722] {
             let mut talker = Talker::new(codec);
             assert_eq!(talker.speak(50, -60.0), [], "{codec:?}: hum");
             assert_eq!(talker.speak(1, -20.0), [], "{codec:?}: a click");

@@ -151,6 +151,12 @@ impl Context {
         }
     }
 
+    /// True if the trunk says which codecs it has, whose order then stays as it is.
+    pub(crate) fn has_own_codecs(&self, trunk: Option<&str>) -> bool {
+        let trunk = trunk.and_then(|name| self.directory.trunk(name));
+        trunk.is_some_and(|trunk| !trunk.codecs.is_empty())
+    }
+
     /// Session timer to ask for in a call of this account. A browser's call has the consent checks of ICE.
     pub(crate) fn session_wish(&self, account: &Account, device: Device) -> Option<SessionWish> {
         let policy = self.directory.signalling(account);

@@ -6,6 +6,7 @@ mod asked;
 mod bridges;
 mod carried;
 mod centre;
+mod codecs;
 mod emergency;
 mod failover;
 mod instant;

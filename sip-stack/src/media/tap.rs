@@ -69,7 +69,7 @@ impl MediaTap {
     }
 }
 
-const CODECS: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
+const CODECS: [Codec; 4] = [Codec::Opus, Codec::Pcmu, Codec::Pcma, Codec::G722];
 
 /// A codec as an octet.
 const fn number(codec: Option<Codec>) -> u8 {
@@ -78,6 +78,7 @@ const fn number(codec: Option<Codec>) -> u8 {
         Some(Codec::Opus) => 1,
         Some(Codec::Pcmu) => 2,
         Some(Codec::Pcma) => 3,
+        Some(Codec::G722) => 4,
     }
 }
 
@@ -187,7 +188,13 @@ mod tests {
         let mut data = Vec::new();
         for round in 0..500_u64 {
             let sent = vec![round as u8; 12 + (round as usize * 37) % 1_400];
-            let codec = [None, Some(Codec::Opus), Some(Codec::Pcmu), Some(Codec::Pcma)][round as usize % 4];
+            let codec = [
+                None,
+                Some(Codec::Opus),
+                Some(Codec::Pcmu),
+                Some(Codec::Pcma),
+                Some(Codec::G722),
+            ][round as usize % 5];
             let way = [Way::Received, Way::Sent][round as usize % 2];
             assert!(taps.hand_on(Time(round), &packet(&sent, codec, way), &counters));
             let at = Time(round);

@@ -136,6 +136,39 @@ describe("baresip", () => {
     assert.equal(new Set(said.match(/^a=crypto:.*inline:\S+/gm)).size, 2, said);
   });
 
+  test("hears more than a telephone carries: one with G.722 alone, another with Opus alone", async () => {
+    // Frequencies beyond 4 kHz, which neither G.711 nor sound at 8 kHz has.
+    const [low, high] = [4700, 5900];
+    const calling = await baresip({ codec: "g722", tone: low });
+    const called = await baresip({ codec: "opus", tone: high, user: "1004" });
+    await calling.command("dial", "1004");
+    await called.event("CALL_INCOMING");
+    await called.command("accept");
+    await calling.event("CALL_ESTABLISHED");
+    await Promise.all([called.hears(low, 1.5), calling.hears(high, 1.5)]);
+    await calling.command("hangup");
+    await called.event("CALL_CLOSED");
+    for (const [who, frequency] of [[called, low], [calling, high]]) {
+      const { samples, rate } = who.heard();
+      const { db, purity } = toneIn(samples, rate, frequency);
+      observed(() => assert.ok(purity > 0.95 && Math.abs(db - dbOfPeak(PEAK)) < 2, `${frequency} Hz: ${db} dB, ${purity}`));
+    }
+  });
+
+  for (const [codec, srtp] of [["g722"], ["opus"], ["opus", "srtp-mand"]]) {
+    test(`speaks ${codec} alone${srtp ? ", encrypted," : ""} with a phone that speaks G.711 alone`, async () => {
+      const calling = await baresip({ codec, srtp });
+      const answering = await phone().waits();
+      await calling.command("dial", "1004");
+      await calling.event("CALL_ESTABLISHED");
+      await Promise.all([answering.hears(THEIRS, 1.5), calling.hears(OURS, 1.5)]);
+      const { code, out } = await answering.hangUp();
+      assert.equal(code, 0, out);
+      heard(answering, THEIRS, dbOfPeak(PEAK));
+      heard(calling, OURS, dbOfDbm0(-10));
+    });
+  }
+
   test("sends keys, and gets some", async () => {
     const calling = await baresip();
     const answering = await phone(undefined, { args: ["--dtmf", "73#"] }).waits();

@@ -71,7 +71,7 @@ ${more}`;
       /^good +registration +the registrar knows sip:account@127\.0\.0\.1:\d+, with 0 contacts/m,
       /^good +call +the trunk `carrier` is registered/m,
       /^good +call +answered after \d+ ms/m,
-      /^good +call +sound: \d\d+ packets sent, \d\d+ received \(PCMU\), 0 lost/m,
+      /^good +call +sound: \d\d+ packets sent, \d\d+ received \(G722\), 0 lost/m,
       /^The trunk `carrier` works/m,
     ])
       assert.match(out, line);

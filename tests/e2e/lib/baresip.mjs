@@ -18,21 +18,26 @@ function modules() {
   return found;
 }
 
+/** Codecs, each a module, and the rate of their sound. */
+const RATES = { g711: 8000, g722: 16000, opus: 48000 };
+
 export class Baresip {
   /**
    * Registers as `user` and is ready for calls.
    * @param {{ expect?: RegExp, srtp?: string }} options `expect`: what its registration comes to; `srtp`: how it encrypts its
-   * media with keys in SDP, `srtp` if it can or `srtp-mand` always; `params`: more parameters of its account
+   * media with keys in SDP, `srtp` if it can or `srtp-mand` always; `params`: more parameters of its account;
+   * `codec`: the only one that it speaks, `g711`, `g722` or `opus`
    */
   static async start(
     cleanup,
     gateway,
-    { user, password = "secret", tone = 600, amplitude = 0.25, expect = /\} 200 OK \(/, srtp, params = "" } = {},
+    { user, password = "secret", tone = 600, amplitude = 0.25, expect = /\} 200 OK \(/, srtp, params = "", codec = "g711" } = {},
   ) {
     const path = folder(cleanup);
     const [sip, control] = [await freePort(), await freePort()];
     // As long as any test: it does not begin again at its end.
-    writeWav(join(path, "says.wav"), sine(tone, 60, { rate: 8000, amplitude }), 8000);
+    const rate = RATES[codec];
+    writeWav(join(path, "says.wav"), sine(tone, 60, { rate, amplitude }), rate);
     writeFileSync(join(path, "contacts"), "");
     const encryption = srtp ? `;mediaenc=${srtp}` : "";
     writeFileSync(
@@ -50,14 +55,16 @@ audio_source aufile,${join(path, "says.wav")}
 audio_alert aubridge,nobody
 snd_path ${path}
 audio_level no
-ausrc_srate 8000
-auplay_srate 8000
+ausrc_srate ${rate}
+auplay_srate ${rate}
+ausrc_channels 1
+auplay_channels 1
 ausrc_format s16
 auplay_format s16
 jitter_buffer_delay 5-10
 rtp_stats no
 module_path ${modules()}
-module g711.so
+module ${codec}.so
 ${srtp ? "module srtp.so" : ""}
 module aufile.so
 module aubridge.so

@@ -17,11 +17,13 @@ use sans_io::Time;
 const FRAMES: [usize; 2] = [50, 250];
 
 /// Codecs of the members of each bridge: two parties are relayed or transcoded, three are mixed.
-const SCENARIOS: [(&str, &[Codec]); 6] = [
+const SCENARIOS: [(&str, &[Codec]); 8] = [
     ("relay PCMU", &[Codec::Pcmu, Codec::Pcmu]),
     ("relay Opus", &[Codec::Opus, Codec::Opus]),
     ("transcode PCMU, PCMA", &[Codec::Pcmu, Codec::Pcma]),
     ("transcode Opus, PCMU", &[Codec::Opus, Codec::Pcmu]),
+    ("transcode G.722, PCMU", &[Codec::G722, Codec::Pcmu]),
+    ("transcode Opus, G.722", &[Codec::Opus, Codec::G722]),
     ("mix of three PCMU", &[Codec::Pcmu; 3]),
     (
         "mix of Opus, Opus, PCMU",

@@ -31,12 +31,12 @@ const RAW: u8 = 6;
 const PULL: u8 = 7;
 
 const TICK: Duration = Duration::from_millis(20);
-const CODECS: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
-static SPEECH: LazyLock<[Vec<Vec<u8>>; 3]> = LazyLock::new(|| CODECS.map(|codec| packets(codec, 60)));
+const CODECS: [Codec; 4] = [Codec::Opus, Codec::Pcmu, Codec::Pcma, Codec::G722];
+static SPEECH: LazyLock<[Vec<Vec<u8>>; 4]> = LazyLock::new(|| CODECS.map(|codec| packets(codec, 60)));
 
 fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
-    for codec in 0..3 {
+    for codec in 0..4 {
         let mut steps: Vec<[u8; 4]> = Vec::new();
         for at in 0..50 {
             match at % 17 {
@@ -56,7 +56,7 @@ fn seeds() -> Vec<Vec<u8>> {
         ]);
         steps.extend([
             [RAW, codec, 40, 0xfc],
-            [NEXT, (codec + 1) % 3, 0, 0],
+            [NEXT, (codec + 1) % 4, 0, 0],
             [PULL, 9, 0, 0],
         ]);
         for rate in [0, 1] {
@@ -78,7 +78,7 @@ pub fn run(input: &[u8]) {
     let (mut sequence, mut timestamp) = (65_500_u16, u32::MAX - 9_000);
     let (mut at, mut concealed, mut heard) = (0, 0, None);
     for [kind, a, b, c] in steps.as_chunks::<4>().0.iter().take(300).copied() {
-        let codec = CODECS[usize::from(a) % 3];
+        let codec = CODECS[usize::from(a) % 4];
         if kind % 8 == PULL {
             for _ in 0..a.max(1) {
                 now += TICK;
@@ -98,7 +98,7 @@ pub fn run(input: &[u8]) {
             }
             continue;
         }
-        let speech = &SPEECH[usize::from(a) % 3];
+        let speech = &SPEECH[usize::from(a) % 4];
         let back = if kind % 8 == AGAIN { usize::from(b % 16) } else { 0 };
         let place = (at + speech.len() - back) % speech.len();
         let mut packet = speech[place].clone();

@@ -498,8 +498,13 @@ impl Bench {
     }
 
     fn stream(&mut self, index: u8, kind: u8, ptime: u8) -> StreamAgreed {
-        let codecs = [(111, Codec::Opus), (0, Codec::Pcmu), (8, Codec::Pcma)];
-        let send = codecs[usize::from(kind & 0x0f) % 3];
+        let codecs = [
+            (111, Codec::Opus),
+            (0, Codec::Pcmu),
+            (8, Codec::Pcma),
+            (9, Codec::G722),
+        ];
+        let send = codecs[usize::from(kind & 0x0f) % codecs.len()];
         self.codec[usize::from(index)] = send.1;
         let directions = [
             Direction::SendRecv,
@@ -540,6 +545,7 @@ impl Bench {
             Codec::Opus => 111,
             Codec::Pcmu => 0,
             Codec::Pcma => 8,
+            Codec::G722 => 9,
         };
         if kind & 0xf0 == 0xf0 {
             self.sequence[at] = self.sequence[at].wrapping_add(u16::from(first) << 7);

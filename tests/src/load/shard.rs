@@ -115,6 +115,7 @@ const fn payload_type(codec: Codec) -> u8 {
         Codec::Opus => 111,
         Codec::Pcmu => 0,
         Codec::Pcma => 8,
+        Codec::G722 => 9,
     }
 }
 

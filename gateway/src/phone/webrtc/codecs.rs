@@ -3,7 +3,7 @@
 use media_core::negotiated::Codec;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::media_engine::{
-    MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MIME_TYPE_TELEPHONE_EVENT,
+    MIME_TYPE_G722, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MIME_TYPE_TELEPHONE_EVENT,
 };
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
@@ -19,6 +19,7 @@ pub(super) fn parameters(codecs: &[Codec]) -> Vec<RTCRtpCodecParameters> {
                 Codec::Opus => 111,
                 Codec::Pcmu => 0,
                 Codec::Pcma => 8,
+                Codec::G722 => 9,
             },
         })
         .collect();
@@ -40,6 +41,7 @@ fn description_of(codec: Codec) -> RTCRtpCodec {
         Codec::Opus => (MIME_TYPE_OPUS, 2, "minptime=10;useinbandfec=1"),
         Codec::Pcmu => (MIME_TYPE_PCMU, 0, ""),
         Codec::Pcma => (MIME_TYPE_PCMA, 0, ""),
+        Codec::G722 => (MIME_TYPE_G722, 0, ""),
     };
     RTCRtpCodec {
         mime_type: mime_type.to_owned(),

@@ -126,6 +126,7 @@ fn formats(section: &MediaDescription) -> Vec<Format> {
             mapped.or(match number {
                 0 => Some((0, "PCMU".to_owned(), 8_000)),
                 8 => Some((8, "PCMA".to_owned(), 8_000)),
+                9 => Some((9, "G722".to_owned(), 8_000)),
                 _ => None,
             })
         })
@@ -133,7 +134,7 @@ fn formats(section: &MediaDescription) -> Vec<Format> {
 }
 
 fn codec_of((_, name, clock): &Format) -> Option<Codec> {
-    [Codec::Opus, Codec::Pcmu, Codec::Pcma]
+    [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma]
         .into_iter()
         .find(|codec| codec.name().eq_ignore_ascii_case(name) && codec.clock() == *clock)
 }

@@ -12,7 +12,7 @@ use slab::Slab;
 use crate::codec::{FRAME, Pool, RATE, WIDE};
 use crate::deadlines::Armed;
 use crate::leg::{Leg, end_at};
-use crate::negotiated::{Codec, OpusParameters};
+use crate::negotiated::{Codec, OpusParameters, StreamAgreed};
 use crate::outbox::Outbox;
 use crate::resample::{Down, Up};
 use crate::stats::Mode;
@@ -22,7 +22,7 @@ use crate::stream::{End, Hears, Place, Stream, TICK, Waiting, limit};
 const REST: Duration = Duration::from_secs(1);
 /// No sample of a quiet frame is over this (-48 dBFS): a codec may be exchanged then.
 const QUIET: u16 = 128;
-/// Octets of a frame that several listeners share: G.711, or Opus at more than twice the rate that we send.
+/// Octets of a frame that several listeners share: G.711 or G.722, or Opus at more than twice the rate that we send.
 const SHARED: usize = FRAME;
 /// Kinds of listeners that share.
 const KINDS: usize = 4;
@@ -102,7 +102,7 @@ impl Mix {
             let stream = legs.get(place.leg).and_then(|leg| leg.stream(place.stream));
             stream
                 .and_then(|stream| stream.media.as_ref())
-                .is_some_and(|media| media.send.1 == Codec::Opus && media.opus.max_playback_rate >= WIDE)
+                .is_some_and(StreamAgreed::hears_wideband)
         };
         self.wide = members.iter().filter(|(place, _)| wideband(*place)).count() > 1;
         for (place, part) in members {
@@ -122,11 +122,7 @@ impl Mix {
     /// The rate at which a stream's peer hears best.
     pub(crate) fn rate_for(&self, stream: &Stream) -> u32 {
         match &stream.media {
-            Some(media)
-                if self.wide && media.send.1 == Codec::Opus && media.opus.max_playback_rate >= WIDE =>
-            {
-                WIDE
-            }
+            Some(media) if self.wide && media.hears_wideband() => WIDE,
             _ => RATE,
         }
     }

@@ -9,8 +9,8 @@ pub(crate) use mix::{Mix, Part};
 
 use sans_io::Time;
 
-use crate::codec::{Pool, RATE};
-use crate::negotiated::Codec;
+use crate::codec::{Pool, RATE, WIDE};
+use crate::negotiated::{Codec, StreamAgreed};
 use crate::outbox::Outbox;
 use crate::rtp::Packet;
 use crate::stats::Mode;
@@ -47,7 +47,10 @@ pub(crate) fn on_packet(
         return;
     }
     listener.stream.count.mode = Mode::Transcode;
-    listener.stream.prepare_encoder(RATE, pool);
+    let rate = rate_between(codec, media);
+    if !listener.stream.sends_tones() {
+        listener.stream.prepare_encoder(rate, pool);
+    }
     let clock = media_clock(listener.stream);
     listener.stream.egress.set_clock(clock);
     // A phone's own buffer is shallow if it has one; a browser's is better than ours.
@@ -56,9 +59,9 @@ pub(crate) fn on_packet(
         .stream
         .feed
         .as_ref()
-        .is_some_and(|feed| feed.fits(codec, pace, RATE))
+        .is_some_and(|feed| feed.fits(codec, pace, rate))
     {
-        let fresh = Feed::new(codec, pace, RATE, pool);
+        let fresh = Feed::new(codec, pace, rate, pool);
         if let Some(old) = std::mem::replace(&mut talker.stream.feed, fresh) {
             old.give_back(pool);
         }
@@ -71,6 +74,15 @@ pub(crate) fn on_packet(
         paced(now, feed, &mut Sink::Stream(listener, out), count);
     } else if feed.insert_direct(now, packet) {
         direct(now, feed, &mut Sink::Stream(listener, out), count);
+    }
+}
+
+/// Rate of the sound by which a codec is brought to this listener.
+fn rate_between(codec: Codec, listener: &StreamAgreed) -> u32 {
+    if codec.is_wideband() && listener.hears_wideband() {
+        WIDE
+    } else {
+        RATE
     }
 }
 

@@ -4,6 +4,7 @@ use sans_io::Time;
 
 use super::mix::{Mix, Needs, Seat, ear};
 use crate::codec::{FRAME, Pool, RATE, WIDE};
+use crate::negotiated::StreamAgreed;
 use crate::outbox::Outbox;
 use crate::resample::Up;
 use crate::stream::{End, Feed, Place, Stream, TICK};
@@ -26,7 +27,9 @@ impl Mix {
         let ((from, talker), (to, mut listener)) = (talker, listener);
         let from = self.seats.iter().position(|seat| seat.place == from);
         let to = self.seats.iter().position(|seat| seat.place == to);
-        let codec = listener.stream.media.as_ref().map(|media| media.send.1);
+        let media = listener.stream.media.as_ref();
+        let codec = media.map(|media| media.send.1);
+        let wide = media.is_some_and(StreamAgreed::hears_wideband);
         let heard = ear(listener.stream);
         let (Some(from), Some(to), Some(rate), Some(codec)) = (from, to, heard, codec) else {
             talker.stream.be_mixed_no_more(pool);
@@ -56,7 +59,9 @@ impl Mix {
         if relay || !pace {
             feed.unpace();
         }
-        if !relay {
+        if !relay && wide && feed.codec().is_wideband() {
+            self.seats[from].widen(feed, listener.stream, rate, pool);
+        } else if !relay {
             self.seats[from].narrow_down(feed, listener.stream, rate, pool);
         }
         // Its packets are longer than ours, and one of them was begun.
@@ -98,6 +103,18 @@ impl Mix {
 }
 
 impl Seat {
+    /// Brings the member's sound, and the encoder by which it is heard at `rate`, to 16 kHz, where they mostly are.
+    fn widen(&mut self, feed: &mut Feed, listener: &mut Stream, rate: u32, pool: &mut Pool) {
+        if feed.rate() == RATE && rate == WIDE {
+            feed.precede(&std::mem::take::<Up>(&mut self.up).pending());
+        }
+        feed.retune(WIDE, pool);
+        if rate != WIDE {
+            listener.prepare_encoder(WIDE, pool);
+            listener.stale = true;
+        }
+    }
+
     /// Brings the member's sound, and the encoder by which it is heard, from `rate` to 8 kHz, without
     /// dropping samples in the filters.
     fn narrow_down(&mut self, feed: &mut Feed, listener: &mut Stream, rate: u32, pool: &mut Pool) {

@@ -1,9 +1,12 @@
-/// Longest pitch period looked for: 66 Hz.
+use super::RATE;
+
+/// Longest pitch period looked for, in samples at 8 kHz: 66 Hz.
 const LONGEST: usize = 120;
 /// Shortest: 200 Hz and its multiples.
 const SHORTEST: usize = 40;
-/// Samples of the past that are kept.
+/// Samples of the past that are kept, at 8 and at 16 kHz.
 const HISTORY: usize = 400;
+const WIDE_HISTORY: usize = 2 * HISTORY;
 /// Samples over which the sound that comes back is blended in.
 const BLEND: usize = 32;
 
@@ -11,7 +14,10 @@ const BLEND: usize = 32;
 /// (in the manner of G.711 appendix I, without its delay).
 #[derive(Clone, Debug)]
 pub struct Concealer {
-    history: [i16; HISTORY],
+    /// Past samples, of which the last ones count at 8 kHz.
+    history: [i16; WIDE_HISTORY],
+    /// Samples for each one at 8 kHz.
+    per: usize,
     pitch: usize,
     /// Samples concealed since the last good one; 0 in good times.
     run: usize,
@@ -19,20 +25,28 @@ pub struct Concealer {
 
 impl Default for Concealer {
     fn default() -> Self {
-        Concealer {
-            history: [0; HISTORY],
-            pitch: LONGEST,
-            run: 0,
-        }
+        Concealer::new(RATE)
     }
 }
 
 impl Concealer {
+    /// For sound at `rate`: 16 kHz, or 8 kHz for any other value.
+    #[must_use]
+    pub fn new(rate: u32) -> Concealer {
+        let per = (super::wide_or_narrow(rate) / RATE) as usize;
+        Concealer {
+            history: [0; WIDE_HISTORY],
+            per,
+            pitch: LONGEST * per,
+            run: 0,
+        }
+    }
+
     /// Takes note of decoded sound; right after a loss its beginning is blended with the concealment.
     pub fn good(&mut self, pcm: &mut [i16]) {
         if self.run > 0 {
-            let mut made_up = [0; BLEND];
-            let blend = BLEND.min(pcm.len());
+            let mut made_up = [0; 2 * BLEND];
+            let blend = (BLEND * self.per).min(pcm.len());
             self.extend(&mut made_up[..blend]);
             for (i, (sample, old)) in pcm.iter_mut().zip(&made_up[..blend]).enumerate() {
                 let (new, old) = (i32::from(*sample), i32::from(*old));
@@ -55,7 +69,7 @@ impl Concealer {
     fn extend(&mut self, pcm: &mut [i16]) {
         for i in 0..pcm.len() {
             let source = if i < self.pitch {
-                self.history[HISTORY - self.pitch + i]
+                self.history[WIDE_HISTORY - self.pitch + i]
             } else {
                 pcm[i - self.pitch]
             };
@@ -63,7 +77,8 @@ impl Concealer {
         }
         // 10 ms as it was, then down to nothing at 100 ms. The history carries the fading, so each period fades by the
         // ratio of two moments of the ramp.
-        let level = |run: usize| (800usize.saturating_sub(run.max(80)) as f32) / 720.0;
+        let per = self.per;
+        let level = |run: usize| ((800 * per).saturating_sub(run.max(80 * per)) as f32) / (720 * per) as f32;
         for (i, sample) in pcm.iter_mut().enumerate() {
             let before = level((self.run + i).saturating_sub(self.pitch));
             let ratio = if before > 0.0 {
@@ -77,22 +92,26 @@ impl Concealer {
     }
 
     fn remember(&mut self, pcm: &[i16]) {
-        if pcm.len() >= HISTORY {
-            self.history.copy_from_slice(&pcm[pcm.len() - HISTORY..]);
+        let kept = HISTORY * self.per;
+        let history = &mut self.history[WIDE_HISTORY - kept..];
+        if pcm.len() >= kept {
+            history.copy_from_slice(&pcm[pcm.len() - kept..]);
         } else {
-            self.history.copy_within(pcm.len().., 0);
-            self.history[HISTORY - pcm.len()..].copy_from_slice(pcm);
+            history.copy_within(pcm.len().., 0);
+            history[kept - pcm.len()..].copy_from_slice(pcm);
         }
     }
 
-    /// The lag at which the last 20 ms resemble the samples before them most.
+    /// The lag at which the last 20 ms resemble the samples before them most. At 16 kHz every other sample says enough.
     fn find_pitch(&self) -> usize {
-        let recent = &self.history[HISTORY - 160..];
-        let mut best = (f32::MIN, LONGEST);
+        let per = self.per;
+        let recent = &self.history[WIDE_HISTORY - 160 * per..];
+        let mut best = (f32::MIN, LONGEST * per);
         for lag in SHORTEST..=LONGEST {
-            let earlier = &self.history[HISTORY - 160 - lag..HISTORY - lag];
+            let lag = lag * per;
+            let earlier = &self.history[WIDE_HISTORY - 160 * per - lag..WIDE_HISTORY - lag];
             let (mut cross, mut energy) = (0.0f32, 1.0f32);
-            for (a, b) in recent.iter().zip(earlier) {
+            for (a, b) in recent.iter().zip(earlier).step_by(per) {
                 cross += f32::from(*a) * f32::from(*b);
                 energy += f32::from(*b) * f32::from(*b);
             }

@@ -1,7 +1,8 @@
-//! Codecs, each to and from 16-bit mono at 8 kHz; Opus at 16 kHz as well.
+//! Codecs, each to and from 16-bit mono at 8 kHz; Opus and G.722 at 16 kHz as well.
 
 mod conceal;
 pub mod g711;
+pub mod g722;
 pub mod opus;
 mod pool;
 
@@ -20,6 +21,11 @@ pub const LONGEST: usize = 960;
 /// Samples of 20 ms.
 pub const FRAME: usize = 160;
 
+/// The nearest of the two rates.
+const fn wide_or_narrow(rate: u32) -> u32 {
+    if rate >= WIDE { WIDE } else { RATE }
+}
+
 /// A payload is not what its codec says, or the codec could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodecError;
@@ -35,7 +41,7 @@ impl From<::opus::Error> for CodecError {
 pub fn duration(codec: Codec, payload: &[u8]) -> Option<u32> {
     match codec {
         Codec::Opus => opus::duration(payload),
-        Codec::Pcmu | Codec::Pcma => (1..=LONGEST)
+        Codec::Pcmu | Codec::Pcma | Codec::G722 => (1..=LONGEST)
             .contains(&payload.len())
             .then_some(payload.len() as u32),
     }
@@ -48,6 +54,8 @@ pub enum Decoder {
     G711(Law, Box<Concealer>),
     /// Opus with its own.
     Opus(opus::Decoder),
+    /// G.722 with that of ours.
+    G722(Box<(g722::Decoder, Concealer)>),
 }
 
 impl Decoder {
@@ -60,7 +68,23 @@ impl Decoder {
             Codec::Pcmu => Decoder::G711(Law::Mu, Box::default()),
             Codec::Pcma => Decoder::G711(Law::A, Box::default()),
             Codec::Opus => Decoder::Opus(opus::Decoder::new(rate)?),
+            Codec::G722 => Decoder::g722(rate),
         })
+    }
+
+    fn g722(rate: u32) -> Decoder {
+        let decoder = g722::Decoder::new(rate);
+        let concealer = Concealer::new(decoder.rate());
+        Decoder::G722(Box::new((decoder, concealer)))
+    }
+
+    /// The same decoder for another rate, if it follows its own past at any.
+    pub(crate) fn at(&self, rate: u32) -> Option<Decoder> {
+        let Decoder::G722(this) = self else { return None };
+        let mut decoder = this.0.clone();
+        decoder.set_rate(rate);
+        let concealer = Concealer::new(decoder.rate());
+        Some(Decoder::G722(Box::new((decoder, concealer))))
     }
 
     /// Codec that it decodes.
@@ -70,6 +94,7 @@ impl Decoder {
             Decoder::G711(Law::Mu, _) => Codec::Pcmu,
             Decoder::G711(Law::A, _) => Codec::Pcma,
             Decoder::Opus(_) => Codec::Opus,
+            Decoder::G722(_) => Codec::G722,
         }
     }
 
@@ -79,6 +104,7 @@ impl Decoder {
         match self {
             Decoder::G711(..) => RATE,
             Decoder::Opus(decoder) => decoder.rate(),
+            Decoder::G722(this) => this.0.rate(),
         }
     }
 
@@ -95,6 +121,12 @@ impl Decoder {
                 Ok(pcm.len())
             }
             Decoder::Opus(decoder) => decoder.decode(payload, pcm),
+            Decoder::G722(this) => {
+                let (decoder, concealer) = &mut **this;
+                let length = decoder.decode(payload, pcm)?;
+                concealer.good(&mut pcm[..length]);
+                Ok(length)
+            }
         }
     }
 
@@ -112,6 +144,7 @@ impl Decoder {
     pub fn conceal(&mut self, pcm: &mut [i16]) {
         match self {
             Decoder::G711(_, concealer) => concealer.conceal(pcm),
+            Decoder::G722(this) => this.1.conceal(pcm),
             Decoder::Opus(decoder) => {
                 // libopus conceals multiples of 2.5 ms.
                 let piece = decoder.rate() as usize / 400;
@@ -130,6 +163,8 @@ pub enum Encoder {
     G711(Law),
     /// Opus.
     Opus(opus::Encoder),
+    /// G.722.
+    G722(Box<g722::Encoder>),
 }
 
 impl Encoder {
@@ -140,6 +175,7 @@ impl Encoder {
             Encoder::G711(Law::Mu) => Codec::Pcmu,
             Encoder::G711(Law::A) => Codec::Pcma,
             Encoder::Opus(_) => Codec::Opus,
+            Encoder::G722(_) => Codec::G722,
         }
     }
 
@@ -149,6 +185,7 @@ impl Encoder {
         match self {
             Encoder::G711(_) => RATE,
             Encoder::Opus(encoder) => encoder.rate(),
+            Encoder::G722(encoder) => encoder.rate(),
         }
     }
 
@@ -164,6 +201,7 @@ impl Encoder {
                 Ok(Some(pcm.len()))
             }
             Encoder::Opus(encoder) => encoder.encode(pcm, out),
+            Encoder::G722(encoder) => encoder.encode(pcm, out).map(Some),
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::g711::Law;
-use super::{CodecError, Decoder, Encoder, RATE, WIDE, opus};
+use super::{CodecError, Decoder, Encoder, WIDE, g722, opus, wide_or_narrow};
 use crate::negotiated::{Codec, OpusParameters};
 
 /// States that are made at a time, so that they lie together in memory and not between the buffers of one call.
@@ -24,6 +24,7 @@ impl Pool {
         Ok(match codec {
             Codec::Pcmu => Decoder::G711(Law::Mu, Box::default()),
             Codec::Pcma => Decoder::G711(Law::A, Box::default()),
+            Codec::G722 => Decoder::g722(rate),
             Codec::Opus => {
                 let (shelf, rate) = shelf(rate);
                 let decoders = &mut self.decoders[shelf];
@@ -48,6 +49,7 @@ impl Pool {
         Ok(match codec {
             Codec::Pcmu => Encoder::G711(Law::Mu),
             Codec::Pcma => Encoder::G711(Law::A),
+            Codec::G722 => Encoder::G722(Box::new(g722::Encoder::new(rate))),
             Codec::Opus => {
                 let (shelf, rate) = shelf(rate);
                 let encoders = &mut self.encoders[shelf];
@@ -90,5 +92,6 @@ impl Pool {
 }
 
 fn shelf(rate: u32) -> (usize, u32) {
-    if rate >= WIDE { (1, WIDE) } else { (0, RATE) }
+    let rate = wide_or_narrow(rate);
+    (usize::from(rate == WIDE), rate)
 }

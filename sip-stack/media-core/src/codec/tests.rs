@@ -11,6 +11,7 @@ fn gain_is_one_through_every_codec() {
         (Codec::Opus, [350.0, 440.0, 1_004.0]),
         (Codec::Pcmu, [440.0, 1_004.0, 1_934.0]),
         (Codec::Pcma, [440.0, 1_004.0, 1_934.0]),
+        (Codec::G722, [440.0, 1_004.0, 1_934.0]),
     ];
     for (codec, frequencies) in frequencies {
         for hertz in frequencies {

@@ -23,6 +23,7 @@ impl Kind {
             _ if is(Codec::Opus) => Some(Kind::Audio(Codec::Opus)),
             None | Some("1") if is(Codec::Pcmu) => Some(Kind::Audio(Codec::Pcmu)),
             None | Some("1") if is(Codec::Pcma) => Some(Kind::Audio(Codec::Pcma)),
+            None | Some("1") if is(Codec::G722) => Some(Kind::Audio(Codec::G722)),
             None | Some("1") if name.eq_ignore_ascii_case("telephone-event") => Some(Kind::Event(clock)),
             _ => None,
         }
@@ -33,6 +34,7 @@ impl Kind {
         match pt {
             0 => Some(Kind::Audio(Codec::Pcmu)),
             8 => Some(Kind::Audio(Codec::Pcma)),
+            9 => Some(Kind::Audio(Codec::G722)),
             _ => None,
         }
     }
@@ -162,6 +164,7 @@ impl Numbers {
         let usual = match kind {
             Kind::Audio(Codec::Pcmu) => 0,
             Kind::Audio(Codec::Pcma) => 8,
+            Kind::Audio(Codec::G722) => 9,
             Kind::Audio(Codec::Opus) => 111,
             Kind::Event(48_000) => 110,
             Kind::Event(_) => 101,
@@ -186,6 +189,9 @@ mod tests {
         assert_eq!(Kind::named("pcmu/8000/1"), Some(Kind::Audio(Codec::Pcmu)));
         assert_eq!(Kind::named("PCMA/8000/2"), None);
         assert_eq!(Kind::named("PCMU/16000"), None);
+        assert_eq!(Kind::named("g722/8000"), Some(Kind::Audio(Codec::G722)));
+        assert_eq!(Kind::named("G722/16000"), None, "RFC 3551 §4.5.2");
+        assert_eq!(Kind::fixed(9), Some(Kind::Audio(Codec::G722)));
         assert_eq!(Kind::named("telephone-event/16000"), Some(Kind::Event(16_000)));
         assert_eq!(Kind::named("telephone-event"), None);
     }

@@ -568,7 +568,7 @@ impl Negotiator {
                 let format = audio.formats.iter().find(|format| format.pt == send.0);
                 opus(format.and_then(|format| format.fmtp.as_deref()))
             }
-            Codec::Pcmu | Codec::Pcma => OpusParameters::default(),
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => OpusParameters::default(),
         };
         let ptime_ms = audio.ptime(self.config.ptime_ms, send.1);
         let stream = StreamAgreed {

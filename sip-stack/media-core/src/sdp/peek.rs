@@ -55,7 +55,7 @@ impl Peer {
     }
 }
 
-const ALL: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
+const ALL: [Codec; 4] = [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma];
 
 /// Reads an offer to see which kind of leg it needs. A phone's must use one of `families`, if any are named, and be encrypted if
 /// `srtp` requires it.

@@ -17,12 +17,13 @@ pub struct Impairment {
 /// `Ie,eff = Ie + (95 - Ie) Ppl / (Ppl + Bpl)` for random loss, and
 /// `MOS = 1 + 0.035 R + R (R - 60) (100 - R) 7e-6`.
 ///
-/// G.711: `Ie` 0 and `Bpl` 25.1, as G.113 has it with packet loss concealment. G.113 has no figures for Opus; `Ie` 0 and
-/// `Bpl` 25.1 as well, since what we do with it ends in narrowband and is concealed at least as well.
+/// G.711: `Ie` 0 and `Bpl` 25.1, as G.113 has it with packet loss concealment. G.113 has no figures for Opus on this scale, which is
+/// that of narrowband, nor for G.722; `Ie` 0 and `Bpl` 25.1 as well, since neither sounds worse than G.711 and both are concealed at
+/// least as well.
 #[must_use]
 pub fn mos(impairment: &Impairment) -> f32 {
     let (ie, bpl) = match impairment.codec {
-        Codec::Opus | Codec::Pcmu | Codec::Pcma => (0.0, 25.1),
+        Codec::Opus | Codec::G722 | Codec::Pcmu | Codec::Pcma => (0.0, 25.1),
     };
     let loss = impairment.loss_percent.clamp(0.0, 100.0);
     let delay = impairment.delay_ms.max(0.0);

@@ -64,7 +64,14 @@ impl Stream {
     pub(crate) fn prepare_encoder(&mut self, rate: u32, pool: &mut Pool) {
         let Some(media) = &self.media else { return };
         let codec = media.send.1;
-        let rate = if codec == Codec::Opus { rate } else { RATE };
+        let rate = if codec.is_wideband() { rate } else { RATE };
+        if let Some(Encoder::G722(encoder)) = &mut self.encoder
+            && codec == Codec::G722
+        {
+            // The peer's decoder follows its past.
+            encoder.set_rate(rate);
+            return;
+        }
         if self
             .encoder
             .as_ref()
@@ -78,6 +85,11 @@ impl Stream {
         }
     }
 
+    /// True while its peer, which knows no events, is sent the tones of a digit.
+    pub(crate) fn sends_tones(&self) -> bool {
+        matches!(self.digit, Some(Digit::Sound(_)))
+    }
+
     /// Notes that nothing is sent for so many samples.
     pub(crate) fn pass(&mut self, samples: usize) {
         self.egress.skip(self.ticks(samples));
@@ -86,13 +98,17 @@ impl Stream {
     /// Converts samples of the encoder to ticks of the outgoing stream.
     fn ticks(&self, samples: usize) -> u32 {
         let rate = self.encoder.as_ref().map_or(RATE, Encoder::rate);
-        samples as u32 * (self.egress.clock() / rate)
+        (samples as u64 * u64::from(self.egress.clock()) / u64::from(rate)) as u32
     }
 }
 
 impl End<'_> {
     /// Sends the next frame of sound, unless a digit is being sent or the peer is not to hear anything: then time passes.
     pub(crate) fn send_sound(&mut self, now: Time, pcm: &[i16], out: &mut Outbox) {
+        if self.stream.sends_tones() {
+            // Their packets take up this time.
+            return;
+        }
         if self.stream.digits.active() || !self.stream.may_send() {
             self.stream.pass(pcm.len());
         } else {
@@ -231,6 +247,7 @@ impl End<'_> {
                     if !packet.end {
                         dual.add(&mut pcm);
                     }
+                    self.stream.prepare_encoder(RATE, pool);
                     self.encode(now, &pcm, out);
                 }
                 _ => {}

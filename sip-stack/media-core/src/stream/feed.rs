@@ -75,7 +75,7 @@ impl Feed {
     pub(crate) fn following(codec: Codec, rate: u32, pool: &mut Pool) -> Option<Box<Feed>> {
         let mut feed = Feed::new(codec, true, rate, pool)?;
         feed.eager = true;
-        feed.cold = codec == Codec::Opus;
+        feed.cold = codec.is_wideband();
         Some(feed)
     }
 
@@ -255,11 +255,16 @@ impl Feed {
 
     /// Another decoder for the same codec; the old one, if it was another.
     fn exchange(&mut self, rate: u32, pool: &mut Pool) -> Option<Decoder> {
-        if self.decoder.codec() != Codec::Opus || self.decoder.rate() == rate {
+        if !self.decoder.codec().is_wideband() || self.decoder.rate() == rate {
             return None;
         }
-        let decoder = pool.decoder(self.decoder.codec(), rate).ok()?;
-        self.cold = true;
+        let decoder = match self.decoder.at(rate) {
+            Some(same) => same,
+            None => {
+                self.cold = true;
+                pool.decoder(self.decoder.codec(), rate).ok()?
+            }
+        };
         Some(std::mem::replace(&mut self.decoder, decoder))
     }
 
@@ -340,11 +345,11 @@ pub(crate) enum Sink<'a> {
 }
 
 impl Sink<'_> {
-    /// Samples of a packet.
-    pub(super) fn frame(&self) -> usize {
+    /// Samples of a packet, at `rate`.
+    pub(super) fn frame(&self, rate: u32) -> usize {
         match self {
-            Sink::Stream(end, _) => end.stream.frame(),
-            Sink::Lane(_) => FRAME,
+            Sink::Stream(end, _) => end.stream.samples_of_packet(rate),
+            Sink::Lane(_) => FRAME * (rate / RATE) as usize,
         }
     }
 
@@ -356,7 +361,7 @@ impl Sink<'_> {
         }
     }
 
-    /// Notes that the peer was silent for so many samples.
+    /// Notes that the peer was silent for so many samples at 8 kHz.
     pub(super) fn silence(&mut self, samples: u32) {
         match self {
             Sink::Stream(end, _) => {

@@ -1,5 +1,5 @@
-//! From one codec to another by way of sound at 8 kHz. Two chains, each written out in one function: [`direct`] sends what
-//! comes when it comes, [`paced`] sends a frame whenever one is due.
+//! From one codec to another by way of sound at the decoder's rate, which is the encoder's as well. Two chains, each written out in one
+//! function: [`direct`] sends what comes when it comes, [`paced`] sends a frame whenever one is due.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::negotiated::Codec;
 use crate::outbox::Outbox;
 use crate::rtp::Packet;
 
-/// Samples of lost sound that are made up; the rest of a longer loss is a gap for the listener too.
+/// Samples of lost sound at 8 kHz that are made up; the rest of a longer loss is a gap for the listener too.
 const CONCEALED: i64 = 3 * FRAME as i64;
 /// A sender's pause longer than that is a new beginning.
 const PAUSE: i64 = 10 * RATE as i64;
@@ -25,10 +25,20 @@ const BEHIND: Duration = Duration::from_millis(200);
 /// Sends everything that is in order: packet, decoder, encoder, packet. Nothing is held that could go; lost
 /// audio is made up (or recovered) for up to 60 ms and sent right before the audio that follows it.
 pub(crate) fn direct(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mut Count) {
-    let codec = feed.decoder.codec();
-    let ticks = i64::from(codec.clock() / RATE);
-    let frame = sink.frame();
-    let mut pcm = [0; LONGEST];
+    if feed.decoder.rate() == RATE {
+        send_all(now, feed, sink, count, &mut [0; LONGEST]);
+    } else {
+        send_all(now, feed, sink, count, &mut [0; 2 * LONGEST]);
+    }
+}
+
+/// The same, with room for the longest packet at the decoder's rate.
+fn send_all(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mut Count, pcm: &mut [i16]) {
+    let (codec, rate) = (feed.decoder.codec(), feed.decoder.rate());
+    let clock = i64::from(codec.clock());
+    // Samples for each one at 8 kHz.
+    let per = i64::from(rate / RATE);
+    let frame = sink.frame(rate);
     loop {
         let Order::Direct(reorder) = &mut feed.order else {
             return;
@@ -37,11 +47,13 @@ pub(crate) fn direct(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mu
             return;
         };
         let payload = reorder.payload(index);
-        let gap = feed.expected.map(|expected| (timestamp - expected) / ticks);
+        let gap = feed
+            .expected
+            .map(|expected| (timestamp - expected) * i64::from(RATE) / clock);
         match gap {
             Some(0) => {}
             Some(gap @ 1..=CONCEALED) if lost > 0 => {
-                let made_up = &mut pcm[..gap as usize];
+                let made_up = &mut pcm[..(gap * per) as usize];
                 if lost == 1 && codec == Codec::Opus && opus::has_fec(payload) {
                     feed.decoder.recover(payload, made_up);
                     count.fec_recovered += 1;
@@ -52,9 +64,9 @@ pub(crate) fn direct(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mu
                 feed.waiting.push(made_up);
             }
             Some(gap @ 1..=PAUSE) => {
-                let waiting = feed.waiting.len();
-                feed.waiting.consume(waiting);
-                sink.silence((waiting as i64 + gap) as u32);
+                let waiting = feed.waiting.len() as i64 / per;
+                feed.waiting.consume(usize::MAX);
+                sink.silence((waiting + gap) as u32);
             }
             None if std::mem::take(&mut feed.eager) => {}
             _ => {
@@ -62,20 +74,14 @@ pub(crate) fn direct(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mu
                 sink.resume(now);
             }
         }
-        let Ok(decoded) = feed.decoder.decode(payload, &mut pcm) else {
+        let Ok(decoded) = feed.decoder.decode(payload, pcm) else {
             count.refused += 1;
             continue;
         };
         if feed.cold || feed.seam.is_some() {
-            join(
-                &mut feed.decoder,
-                payload,
-                &mut feed.cold,
-                feed.seam.take(),
-                &mut pcm,
-            );
+            join(&mut feed.decoder, payload, &mut feed.cold, feed.seam.take(), pcm);
         }
-        feed.expected = Some(timestamp + decoded as i64 * ticks);
+        feed.expected = Some(timestamp + decoded as i64 * clock / i64::from(rate));
         feed.waiting.push(&pcm[..decoded]);
         while feed.waiting.len() >= frame {
             sink.sound(now, feed.waiting.front(frame));
@@ -86,9 +92,18 @@ pub(crate) fn direct(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mu
 
 /// Sends every frame that is due: what [`play`] makes of the jitter buffer, encoder, packet.
 pub(crate) fn paced(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mut Count) {
-    let frame = sink.frame();
-    let length = Duration::from_micros(frame as u64 * 1_000_000 / u64::from(RATE));
-    let mut pcm = [0; LONGEST + FRAME];
+    if feed.decoder.rate() == RATE {
+        send_due(now, feed, sink, count, &mut [0; LONGEST + FRAME]);
+    } else {
+        send_due(now, feed, sink, count, &mut [0; 2 * (LONGEST + FRAME)]);
+    }
+}
+
+/// The same, with room for the longest packet and 20 ms at the decoder's rate.
+fn send_due(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mut Count, pcm: &mut [i16]) {
+    let rate = feed.decoder.rate();
+    let frame = sink.frame(rate);
+    let length = Duration::from_micros(frame as u64 * 1_000_000 / u64::from(rate));
     loop {
         let Order::Paced(buffer) = &mut feed.order else {
             return;
@@ -100,7 +115,7 @@ pub(crate) fn paced(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mut
             buffer.catch_up(now);
             sink.resume(now);
         }
-        play(feed, frame, &mut pcm, count);
+        play(feed, frame, pcm, count);
         sink.sound(now, feed.waiting.front(frame));
         feed.waiting.consume(frame);
         feed.advance(length);
@@ -111,7 +126,8 @@ pub(crate) fn paced(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mut
 /// concealment, or noise), stretched if the depth is off. `pcm` has room for the longest packet and 20 ms.
 pub(super) fn play(feed: &mut Feed, wanted: usize, pcm: &mut [i16], count: &mut Count) {
     let (codec, rate) = (feed.decoder.codec(), feed.decoder.rate());
-    let ticks = i64::from(codec.clock() / rate);
+    let clock = i64::from(codec.clock());
+    let of = |ticks: i64| (ticks * i64::from(rate) / clock) as usize;
     let is_opus = codec == Codec::Opus;
     let frame = rate as usize / 50;
     let longest = pcm.len() - frame;
@@ -165,20 +181,20 @@ pub(super) fn play(feed: &mut Feed, wanted: usize, pcm: &mut [i16], count: &mut 
                 }
             },
             Step::Recover(index, lost) => {
-                let lost = ((lost / ticks) as usize).min(longest);
+                let lost = of(lost).min(longest);
                 feed.decoder.recover(buffer.payload(index), &mut pcm[..lost]);
                 count.fec_recovered += 1;
                 count.concealed += lost as u64 * u64::from(RATE) / u64::from(rate);
                 lost
             }
             Step::Conceal(lost) => {
-                let lost = ((lost / ticks) as usize).min(longest);
+                let lost = of(lost).min(longest);
                 feed.decoder.conceal(&mut pcm[..lost]);
                 count.concealed += lost as u64 * u64::from(RATE) / u64::from(rate);
                 lost
             }
             Step::Noise(silent) => {
-                let silent = ((silent / ticks) as usize).clamp(1, longest);
+                let silent = of(silent).clamp(1, longest);
                 feed.noise.fill(&mut pcm[..silent]);
                 if !feed.hushed {
                     fade(&mut feed.decoder, &mut pcm[..silent]);

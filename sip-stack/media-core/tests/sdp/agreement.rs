@@ -18,7 +18,8 @@ fn direction() -> impl Strategy<Value = Direction> {
 }
 
 fn config() -> impl Strategy<Value = Config> {
-    let codecs = subsequence(vec![Codec::Opus, Codec::Pcmu, Codec::Pcma], 1..=3).prop_shuffle();
+    let codecs = [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma];
+    let codecs = subsequence(codecs.to_vec(), 1..=4).prop_shuffle();
     (codecs, any::<bool>(), 10..=60_u8, any::<bool>()).prop_map(
         |(codecs, telephone_event, ptime_ms, narrowband)| Config {
             codecs,

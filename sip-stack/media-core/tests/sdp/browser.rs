@@ -75,7 +75,7 @@ fn every_browser_gets_audio_and_nothing_else() {
             (
                 Peer::Browser,
                 Direction::SendRecv,
-                vec![Codec::Opus, Codec::Pcmu, Codec::Pcma]
+                vec![Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma]
             )
         );
         let answer = browser(Config::browser())

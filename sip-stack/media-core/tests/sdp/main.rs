@@ -6,6 +6,7 @@ use sans_io::Rng;
 
 mod agreement;
 mod browser;
+mod codecs;
 mod corpora;
 mod phone;
 mod srtp;

@@ -258,7 +258,7 @@ fn what_is_refused_and_why() {
         ("", SdpError::NoAudio),
         ("m=image 4000 udptl t38\r\n", SdpError::NoAudio),
         ("m=audio 0 RTP/AVP 0\r\n", SdpError::NoAudio),
-        ("m=audio 4000 RTP/AVP 18 9\r\n", SdpError::NoCommonCodec),
+        ("m=audio 4000 RTP/AVP 18 4\r\n", SdpError::NoCommonCodec),
         (
             "m=audio 4000 RTP/AVP 96\r\na=rtpmap:96 PCMU/16000\r\n",
             SdpError::NoCommonCodec,

@@ -131,10 +131,13 @@ impl Call {
             .and_then(Leg::peer_fax)
             .filter(|_| self.fax().is_some())
             .cloned();
-        match self
-            .leg_mut(leg)
-            .map(|l: &mut Leg| l.answer_sdp(cx, fax.as_ref()))?
-        {
+        let other = self.counterpart(leg).and_then(|other| self.leg(other));
+        let other = other.and_then(Leg::codec);
+        let l = self.leg_mut(leg)?;
+        if let Some(other) = other.filter(|_| !cx.has_own_codecs(l.trunk())) {
+            l.suit(other);
+        }
+        match l.answer_sdp(cx, fax.as_ref()) {
             Ok(sdp) => Some(sdp),
             Err(error) => {
                 self.end(cx, now, End::new(Cause::Failed, sdp_status(&error)));

@@ -425,6 +425,7 @@ impl Call {
         }
         let route = branch.route.take();
         let way = route.map(|route| Box::new(Way::new(*route, caller.clone(), ring.clone())));
+        let has_own_codecs = !branch.codecs.is_empty();
         let wanted = MediaWanted {
             device: branch.device,
             codecs: match branch.codecs.is_empty() {
@@ -480,6 +481,10 @@ impl Call {
             (invite, redirect, way),
         );
         made.set_grounds(grounds);
+        let codec = self.caller().and_then(Leg::codec);
+        if let Some(codec) = codec.filter(|_| !has_own_codecs) {
+            made.suit(codec);
+        }
         made.open(cx, kind);
         self.add_leg(cx, made);
         leg

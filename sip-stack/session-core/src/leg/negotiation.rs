@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use media_core::control::Command;
-use media_core::negotiated::{Direction, Negotiated};
-use media_core::sdp::{Asked, Fax, Negotiator, SdpError};
+use media_core::negotiated::{Codec, Direction, Negotiated};
+use media_core::sdp::{self, Asked, Fax, Negotiator, SdpError, SrtpPolicy};
 use sans_io::Time;
 use sip_core::endpoint::{Body, ForkId};
 
@@ -110,6 +110,19 @@ impl Negotiation {
             Stage::Agreed { answer, .. } => answer.is_some(),
             Stage::Offering(_) | Stage::Awaiting | Stage::Late => false,
         }
+    }
+
+    /// Codec that we send, or will if we answer the offer.
+    fn codec(&self) -> Option<Codec> {
+        if let Some(audio) = self.media().and_then(Negotiated::audio) {
+            return Some(audio.send.1);
+        }
+        let Stage::Offered(offer) = &self.stage else {
+            return None;
+        };
+        let offered = sdp::peek(offer, &[], SrtpPolicy::Off).ok()?.codecs;
+        let mut ours = self.negotiator.config.codecs.iter();
+        ours.find(|codec| offered.contains(codec)).copied()
     }
 
     fn agree(&mut self, negotiated: Negotiated) {
@@ -229,6 +242,25 @@ impl Leg {
         self.connect(cx, made.negotiated);
         cx.endpoint.ack(now, usage, Some(Body::sdp(made.sdp)));
         true
+    }
+
+    /// Codec that the peer is sent, or will be if the offer of its INVITE is answered.
+    pub(crate) fn codec(&self) -> Option<Codec> {
+        self.negotiation.codec()
+    }
+
+    /// Puts its codecs in an order by which the sound of whoever its peer talks with, who is sent `other`, need not be converted for
+    /// nothing: Opus first where that is Opus, and wideband last where it is not wideband. The codecs of a browser stay as they are.
+    pub(crate) fn suit(&mut self, other: Codec) {
+        if self.is_browser() {
+            return;
+        }
+        let codecs = &mut self.negotiation.negotiator.config.codecs;
+        match other {
+            Codec::Opus => codecs.sort_by_key(|codec| *codec != Codec::Opus),
+            Codec::G722 => {}
+            Codec::Pcmu | Codec::Pcma => codecs.sort_by_key(|codec| codec.is_wideband()),
+        }
     }
 
     /// Wish of an offer of the peer. `None` if it cannot be answered.

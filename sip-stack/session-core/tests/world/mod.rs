@@ -86,6 +86,10 @@ pub(crate) struct World {
     pub(crate) forged: Option<Dialog>,
     pub(crate) answered: usize,
     pub(crate) rings: usize,
+    /// Codecs that the caller offers, best first.
+    pub(crate) caller_codecs: Vec<Codec>,
+    /// Payload types that the last INVITE to each node offered.
+    offered: [Vec<u8>; 3],
     /// `Reason` of the last BYE to each node.
     reasons: [Option<String>; 3],
 }
@@ -165,6 +169,14 @@ fn config(node: usize, user: bool) -> Config {
     }
 }
 
+/// Payload types of the first audio section of a description.
+fn payload_types(sdp: &[u8]) -> Vec<u8> {
+    let sdp = String::from_utf8_lossy(sdp);
+    let line = sdp.lines().find(|line| line.starts_with("m=audio"));
+    let numbers = line.into_iter().flat_map(|line| line.split(' ').skip(3));
+    numbers.filter_map(|number| number.trim().parse().ok()).collect()
+}
+
 /// The configuration of the gateway, for worlds of other shapes.
 pub(crate) fn gateway() -> Config {
     config(GATEWAY, false)
@@ -209,6 +221,8 @@ impl World {
             forged: None,
             answered: 0,
             rings: 0,
+            caller_codecs: Vec::new(),
+            offered: Default::default(),
             reasons: [None, None, None],
         }
     }
@@ -267,7 +281,7 @@ impl World {
                 uri,
                 proxy: None,
                 flow: None,
-                codecs: Vec::new(),
+                codecs: self.caller_codecs.clone(),
                 credentials: self.user.then(|| ("agent".to_owned(), "secret".to_owned())),
             },
             caller: Caller {
@@ -295,6 +309,19 @@ impl World {
         self.change_trunk(trunk, |trunk| trunk.srtp = srtp);
     }
 
+    /// The gateway speaks these codecs with phones and trunks from now on, best first.
+    pub(crate) fn speak(&mut self, codecs: &[Codec]) {
+        let settings = config(GATEWAY, self.user);
+        if let Access::Directory { trunks, .. } = settings.access.clone() {
+            self.adjust(settings, trunks, codecs.to_vec());
+        }
+    }
+
+    /// The callee's trunk of the gateway has these codecs of its own from now on.
+    pub(crate) fn speak_with_callee(&mut self, codecs: &[Codec]) {
+        self.change_trunk("right", |trunk| trunk.codecs = codecs.to_vec());
+    }
+
     /// A trunk of the gateway may transfer its calls from now on.
     pub(crate) fn let_transfer(&mut self, trunk: &str) {
         self.change_trunk(trunk, |trunk| trunk.transfers = true);
@@ -315,16 +342,21 @@ impl World {
 
     fn change_trunks(&mut self, change: impl Fn(&str, &mut Trunk)) {
         let settings = config(GATEWAY, self.user);
-        let Access::Directory { mut trunks, .. } = settings.access else {
+        let Access::Directory { mut trunks, .. } = settings.access.clone() else {
             return;
         };
         for (name, trunk) in &mut trunks {
             change(name, trunk);
         }
+        let codecs = settings.phone_codecs.clone();
+        self.adjust(settings, trunks, codecs);
+    }
+
+    fn adjust(&mut self, settings: Config, trunks: BTreeMap<String, Trunk>, phone_codecs: Vec<Codec>) {
         let adjustment = Adjustment {
             trunks,
             browser_codecs: settings.browser_codecs,
-            phone_codecs: settings.phone_codecs,
+            phone_codecs,
             domains: settings.domains,
             grace: settings.grace,
             stir: Default::default(),
@@ -519,6 +551,9 @@ impl World {
             if message.is(&Method::Bye) {
                 self.reasons[to] = message.header(HeaderName::Reason).map(str::to_owned);
             }
+            if message.is(&Method::Invite) {
+                self.offered[to] = payload_types(message.body());
+            }
             if message.is(&Method::Notify) && self.lost_notifies > 0 {
                 self.lost_notifies -= 1;
                 return;
@@ -642,6 +677,11 @@ impl World {
             _ => {}
         }
         self.nodes[node].events.push(event);
+    }
+
+    /// Payload types that the last INVITE to a node offered, in order.
+    pub(crate) fn offered(&self, node: usize) -> &[u8] {
+        &self.offered[node]
     }
 
     /// Reason of the last BYE to a node.

@@ -110,7 +110,7 @@ impl World {
         };
         let real = codecs.is_some();
         let [left, right] = codecs.unwrap_or([Codec::Pcmu; 2]);
-        let all = [Codec::Pcmu, Codec::Pcma, Codec::Opus];
+        let all = [Codec::Pcmu, Codec::Pcma, Codec::Opus, Codec::G722];
         let mut config = node::config(address(GATEWAY), access, &all);
         config.shards = shards;
         if real {

@@ -52,6 +52,8 @@ fn neither_relay_nor_transcode_allocates_once_it_runs() {
         (Codec::Pcmu, Codec::Pcmu),
         (Codec::Opus, Codec::Pcmu),
         (Codec::Pcmu, Codec::Pcma),
+        (Codec::Opus, Codec::G722),
+        (Codec::Pcmu, Codec::G722),
     ] {
         let mut world = World::new(41);
         let (browser, phone) = (world.browser(left), world.phone(right));
@@ -75,7 +77,11 @@ fn neither_relay_nor_transcode_allocates_once_it_runs() {
 
 #[test]
 fn what_crosses_from_shard_to_shard_is_not_allocated() {
-    for (left, right) in [(Codec::Pcmu, Codec::Pcmu), (Codec::Opus, Codec::Pcmu)] {
+    for (left, right) in [
+        (Codec::Pcmu, Codec::Pcmu),
+        (Codec::Opus, Codec::Pcmu),
+        (Codec::Opus, Codec::G722),
+    ] {
         let mut world = World::with_shards(43, 2);
         let (browser, phone) = (world.browser(left), world.phone(right));
         world.bridge(browser, phone);
@@ -104,6 +110,7 @@ fn a_mix_does_not_allocate_once_it_runs() {
         world.phone(Codec::Pcma),
         world.browser(Codec::Opus),
         world.browser(Codec::Opus),
+        world.phone(Codec::G722),
     ];
     let now = world.now;
     for (i, peer) in peers.into_iter().enumerate() {

@@ -14,6 +14,7 @@ fn a_tone_is_heard_exactly_by_every_kind_of_peer() {
         (true, Codec::Pcmu),
         (false, Codec::Pcmu),
         (false, Codec::Pcma),
+        (false, Codec::G722),
     ] {
         let mut world = World::new(1);
         let peer = if browser {

@@ -10,11 +10,12 @@ const SECOND: Duration = Duration::from_secs(1);
 const LEFT: f64 = 440.0;
 const RIGHT: f64 = 1_004.0;
 /// Kinds of ends: whether it is a browser, and its codec.
-const KINDS: [(bool, Codec); 4] = [
+const KINDS: [(bool, Codec); 5] = [
     (true, Codec::Opus),
     (true, Codec::Pcmu),
     (false, Codec::Pcmu),
     (false, Codec::Pcma),
+    (false, Codec::G722),
 ];
 
 fn add(world: &mut World, (browser, codec): (bool, Codec)) -> usize {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sans_io::{Rng, Time};
 
-use super::mixes::{OPUS, PCMA, PCMU, TONES, talkers};
+use super::mixes::{G722, OPUS, PCMA, PCMU, TONES, talkers};
 use super::world::{Conditions, World};
 use crate::control::{Application, BridgeId, Command, LegId, Role};
 use crate::negotiated::{Codec, Direction};
@@ -203,7 +203,7 @@ fn run(seed: u64, shards: u8) {
     let mut rng = Rng::seeded(seed);
     let mut world = World::with_shards(seed, shards);
     let kinds: Vec<(bool, Codec)> = (0..LEGS)
-        .map(|_| [OPUS, PCMU, PCMA, (true, Codec::Pcmu)][rng.below(4) as usize])
+        .map(|_| [OPUS, PCMU, PCMA, G722, (true, Codec::Pcmu)][rng.below(5) as usize])
         .collect();
     talkers(&mut world, &kinds);
     let mut model = Model::default();

@@ -118,23 +118,39 @@ fn digits_are_sent_one_after_the_other() {
 
 #[test]
 fn a_peer_without_events_gets_the_tones() {
-    let mut world = World::new(23);
-    let (a, b) = (world.browser(Codec::Opus), world.phone(Codec::Pcma));
-    world.peers[b].events = false;
-    world.direct(b, crate::negotiated::Direction::SendRecv);
-    world.bridge(a, b);
-    let now = world.now;
-    world.peers[a].speak(now, 440.0, -14.0);
-    world.run(Duration::from_millis(500));
-    world.peers[a].press(b'8', &[]);
-    world.run(Duration::from_secs(1));
-    let sound = world.peers[b].sound(now);
-    let mut detector = Detector::default();
-    let heard: Vec<u8> = sound
-        .chunks_exact(160)
-        .filter_map(|frame| detector.listen(frame))
-        .collect();
-    assert_eq!(heard, b"8");
+    for codec in [Codec::Pcma, Codec::G722] {
+        let mut world = World::new(23);
+        let (a, b) = (world.browser(Codec::Opus), world.phone(codec));
+        world.peers[b].events = false;
+        world.direct(b, crate::negotiated::Direction::SendRecv);
+        world.bridge(a, b);
+        let now = world.now;
+        world.peers[a].speak(now, 440.0, -14.0);
+        world.run(Duration::from_millis(500));
+        world.peers[a].press(b'8', &[]);
+        world.run(Duration::from_secs(1));
+        // A digit that the other party did not press, and while it speaks.
+        let leg = world.leg(b);
+        world.command(Command::SendDtmf {
+            leg,
+            digit: b'2',
+            duration_ms: 100,
+        });
+        world.run(Duration::from_secs(1));
+        let sound = world.peers[b].sound(now);
+        let mut detector = Detector::default();
+        let heard: Vec<u8> = sound
+            .chunks_exact(160)
+            .filter_map(|frame| detector.listen(frame))
+            .collect();
+        assert_eq!(heard, b"82", "{codec:?}");
+        let expected = (world.now - now).as_millis() as usize * 8;
+        assert!(
+            sound.len().abs_diff(expected) < 1_600,
+            "{codec:?}: {} of {expected}",
+            sound.len()
+        );
+    }
 }
 
 #[test]

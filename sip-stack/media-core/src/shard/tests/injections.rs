@@ -78,6 +78,7 @@ fn a_relayed_or_transcoded_leg_hears_it_and_the_other_does_not() {
         (Codec::Pcmu, Codec::Pcmu, SoundRate::Hz8000),
         (Codec::Opus, Codec::Pcmu, SoundRate::Hz16000),
         (Codec::Pcma, Codec::Opus, SoundRate::Hz16000),
+        (Codec::G722, Codec::Opus, SoundRate::Hz48000),
     ] {
         for over in [true, false] {
             let what = format!("{left:?} {right:?} {over}");

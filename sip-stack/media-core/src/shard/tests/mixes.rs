@@ -18,6 +18,7 @@ const LEVEL: f32 = -18.0;
 pub(super) const OPUS: (bool, Codec) = (true, Codec::Opus);
 pub(super) const PCMU: (bool, Codec) = (false, Codec::Pcmu);
 pub(super) const PCMA: (bool, Codec) = (false, Codec::Pcma);
+pub(super) const G722: (bool, Codec) = (false, Codec::G722);
 
 /// Members of these kinds, each saying its tone.
 pub(super) fn talkers(world: &mut World, kinds: &[(bool, Codec)]) -> Vec<usize> {
@@ -86,6 +87,9 @@ fn everybody_hears_the_others_and_not_itself() {
         vec![OPUS, OPUS, PCMU],
         vec![OPUS, OPUS, OPUS, OPUS],
         vec![(true, Codec::Pcmu), OPUS, PCMA, PCMU, OPUS],
+        vec![G722, PCMU, PCMA],
+        vec![G722, OPUS, PCMU],
+        vec![G722, G722, OPUS, PCMA],
     ] {
         let mut world = World::new(71);
         let peers = talkers(&mut world, &kinds);
@@ -108,7 +112,7 @@ fn everybody_hears_the_others_and_not_itself() {
 
 #[test]
 fn listeners_hear_all_and_are_heard_by_nobody_and_a_coach_by_one() {
-    for supervisor in [OPUS, PCMU] {
+    for supervisor in [OPUS, PCMU, G722] {
         let mut world = World::new(72);
         let peers = talkers(&mut world, &[OPUS, PCMU, supervisor, supervisor, supervisor]);
         let [agent, caller, supervisor, second, third] = peers[..] else {

@@ -22,3 +22,4 @@ mod speech;
 mod strangers;
 mod streams;
 mod taps;
+mod wideband;

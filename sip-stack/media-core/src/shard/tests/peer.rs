@@ -161,6 +161,7 @@ impl Peer {
             Codec::Opus => 111,
             Codec::Pcmu => 0,
             Codec::Pcma => 8,
+            Codec::G722 => 9,
         }
     }
 
@@ -348,6 +349,11 @@ impl Peer {
 
     /// Sound heard since `from`, by the timestamps: put in order, losses made up, pauses as silence.
     pub(super) fn sound(&self, from: Time) -> Vec<i16> {
+        self.sound_at(from, RATE)
+    }
+
+    /// The same at another rate.
+    pub(super) fn sound_at(&self, from: Time, rate: u32) -> Vec<i16> {
         let mut sequences = Unwrap::default();
         let mut timestamps = Unwrap::default();
         let mut packets: Vec<_> = self
@@ -365,9 +371,9 @@ impl Peer {
             .collect();
         packets.sort();
         packets.dedup_by_key(|packet| packet.0);
-        let mut decoder: Decoder = Pool::default().decoder(self.codec, RATE).unwrap();
+        let mut decoder: Decoder = Pool::default().decoder(self.codec, rate).unwrap();
         let mut sound = Vec::new();
-        let ticks = i64::from(self.codec.clock() / RATE);
+        let clock = i64::from(self.codec.clock());
         let Some(first) = packets.first().map(|packet| packet.1) else {
             return sound;
         };
@@ -375,10 +381,10 @@ impl Peer {
         // The decoder hears all, so that it is warm at `from`.
         let mut skip = None;
         for (sequence, timestamp, heard_at, payload) in packets {
-            let at = ((timestamp - first) / ticks) as usize;
+            let at = ((timestamp - first) * i64::from(rate) / clock) as usize;
             if last.is_some_and(|last| sequence != last + 1)
                 && at > sound.len()
-                && at - sound.len() <= LONGEST
+                && at - sound.len() <= 2 * LONGEST
             {
                 let mut made_up = vec![0; at - sound.len()];
                 decoder.conceal(&mut made_up);
@@ -393,7 +399,7 @@ impl Peer {
             if skip.is_none() && heard_at >= from {
                 skip = Some(sound.len());
             }
-            let mut pcm = [0; LONGEST];
+            let mut pcm = [0; 2 * LONGEST];
             let len = decoder.decode(payload, &mut pcm).unwrap();
             sound.extend_from_slice(&pcm[..len]);
             last = Some(sequence);

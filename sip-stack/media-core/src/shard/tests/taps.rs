@@ -76,6 +76,8 @@ fn a_relayed_or_transcoded_leg_is_heard_in_both_directions() {
         (Codec::Pcmu, Codec::Pcmu),
         (Codec::Opus, Codec::Pcmu),
         (Codec::Pcma, Codec::Opus),
+        (Codec::Opus, Codec::G722),
+        (Codec::G722, Codec::Pcmu),
     ] {
         let mut world = World::new(31);
         let (a, b) = (world.browser(left), world.phone(right));
