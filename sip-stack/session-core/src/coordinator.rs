@@ -501,6 +501,22 @@ impl Coordinator {
         (&mut self.relays, &mut self.admission, &mut self.context)
     }
 
+    pub(crate) fn pacing_mut(
+        &mut self,
+    ) -> (
+        &mut Relays,
+        &mut Admission,
+        &mut RelayedSubscriptions,
+        &mut Context,
+    ) {
+        (
+            &mut self.relays,
+            &mut self.admission,
+            &mut self.relayed_subscriptions,
+            &mut self.context,
+        )
+    }
+
     pub(crate) fn stir_mut(&mut self) -> (&mut Stir, &mut Context) {
         (&mut self.stir, &mut self.context)
     }
