@@ -14,6 +14,7 @@ mod first_admin;
 pub mod http;
 pub mod init;
 pub mod logging;
+pub mod messages;
 pub mod phone;
 pub mod profiles;
 pub mod prompts;

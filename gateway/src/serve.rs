@@ -37,6 +37,7 @@ use crate::demo::Demonstration;
 use crate::http::Http;
 use crate::http::api::machine::Machine;
 use crate::http::api::{self, Api};
+use crate::messages::MessageKeeper;
 use crate::provisioning::Loaded;
 use crate::reload::Reloader;
 use crate::routing::Routing;
@@ -46,7 +47,7 @@ use crate::service::{self, Service};
 use crate::signals::{Early, Signals};
 use crate::switch::Switch;
 use crate::watch::Watch;
-use crate::{first_admin, ready, tidy};
+use crate::{first_admin, messages, ready, tidy};
 
 /// Serves until SIGINT or SIGTERM. SIGHUP reads the configuration again, SIGUSR2 restarts without hanging up.
 ///
@@ -91,6 +92,15 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let switch = Switch::new(routing, config.ring_timeout, Some(controller));
     let switch = switch.watched_by(accounts.sentry().clone());
     let switch = switch.with_emergency(config.emergency.clone());
+    let (keeper, unwritten) = MessageKeeper::new();
+    let (switch, saved_messages) = match store {
+        Some(store) => {
+            let saved = messages::read(store).await;
+            let saved = saved.map_err(|error| failed("store", error))?;
+            (switch.saving_messages(keeper), Some(saved))
+        }
+        None => (switch, None),
+    };
     let counts = switch.counts();
     let settings = signalling::settings(
         &config,
@@ -98,6 +108,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         &Arc::new(identity),
         (&accounts, secret),
         &certificates,
+        saved_messages,
     )?;
     let stack = Stack::start(settings, switch)
         .await
@@ -110,6 +121,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         demo.open(stack.listeners());
     }
 
+    let messages = store.map(|store| tokio::spawn(messages::write(store.clone(), unwritten, stack.clone())));
     tokio::spawn(web::pass_orders_on(accounts.clone(), stack.clone()));
     let origins = web::origins(&config, demo.is_some());
     let http = Http {
@@ -163,6 +175,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         demo,
         stack,
         journal: centre.journal,
+        messages,
         database,
     };
 

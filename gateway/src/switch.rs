@@ -28,6 +28,7 @@ use crate::call_log::CallLines;
 use crate::centre::context::Ctx;
 use crate::centre::controller::Controller;
 use crate::config::Emergency;
+use crate::messages::MessageKeeper;
 use crate::quality::Inquiries;
 use crate::routing::Routing;
 
@@ -47,6 +48,7 @@ pub struct Switch {
     sentry: Option<Sentry>,
     counts: CallCounts,
     emergencies: Emergencies,
+    messages: Option<MessageKeeper>,
 }
 
 impl Switch {
@@ -67,6 +69,7 @@ impl Switch {
             sentry: None,
             counts: CallCounts::default(),
             emergencies: Emergencies::default(),
+            messages: None,
         }
     }
 
@@ -81,6 +84,15 @@ impl Switch {
     pub fn with_emergency(self, settings: Emergency) -> Switch {
         Switch {
             emergencies: Emergencies::new(settings),
+            ..self
+        }
+    }
+
+    /// Has messages for absent users saved.
+    #[must_use]
+    pub fn saving_messages(self, keeper: MessageKeeper) -> Switch {
+        Switch {
+            messages: Some(keeper),
             ..self
         }
     }

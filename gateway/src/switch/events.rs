@@ -91,6 +91,8 @@ impl Switch {
             Event::Watch { subscription, watch } => self.watched(now, subscription, &watch, coordinator),
             Event::Mailbox { notice, about } => self.noticed(now, notice, &about, coordinator),
             Event::Message { message, about } => self.written(now, message, &about, coordinator),
+            Event::MessageKept { message, saved } => self.message_kept(now, message, saved, coordinator),
+            Event::MessageOver { message } => self.message_over(message),
             Event::Refused(refusal) => {
                 if let Some(sentry) = &self.sentry {
                     sentry.refused_sip(&refusal);

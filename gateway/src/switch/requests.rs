@@ -2,7 +2,7 @@
 
 use call_engine::{CallHandling, DialPlan};
 use sans_io::Time;
-use session_core::{Coordinator, TrunkStatus};
+use session_core::{Coordinator, MessageId, TrunkStatus};
 use sip_stack::Handle;
 use tokio::sync::oneshot;
 
@@ -24,6 +24,13 @@ pub enum Request {
     Sentry(Order),
     /// A sign-in ended: registrations that came from it end as well.
     SignedOut,
+    /// Messages for absent users are in the store now, or could not be written.
+    MessagesSaved {
+        /// The messages.
+        messages: Vec<MessageId>,
+        /// True if they are in the store.
+        is_saved: bool,
+    },
     /// State of all trunks.
     Trunks(oneshot::Sender<Vec<TrunkStatus>>),
 }
@@ -49,6 +56,11 @@ impl Switch {
             Request::Trunks(reply) => {
                 // The client may have gone away.
                 let _ = reply.send(coordinator.trunks());
+            }
+            Request::MessagesSaved { messages, is_saved } => {
+                for message in messages {
+                    coordinator.message_saved(now, message, is_saved);
+                }
             }
             Request::Quality(inquiry) => self.inquiries.ask(inquiry, coordinator),
         }
