@@ -1,9 +1,9 @@
 //! Messages for absent users: whatever their senders were promised is there after the gateway was killed.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::UdpSocket;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use cordboard::messages;
@@ -18,7 +18,11 @@ use crate::Backend;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A gateway in a process of its own, which ends with this.
-struct Gateway(Child);
+struct Gateway {
+    child: Child,
+    /// Output, to which it must be able to write.
+    _out: BufReader<ChildStdout>,
+}
 
 impl Gateway {
     fn start(file: &Path) -> Gateway {
@@ -28,26 +32,27 @@ impl Gateway {
             .stderr(Stdio::inherit())
             .spawn()
             .expect("a gateway");
-        let out = BufReader::new(child.stdout.take().expect("its output"));
+        let mut out = BufReader::new(child.stdout.take().expect("its output"));
         let is_ready = out
+            .by_ref()
             .lines()
             .any(|line| line.is_ok_and(|line| line.contains("is ready")));
         assert!(is_ready, "it ended instead");
-        Gateway(child)
+        Gateway { child, _out: out }
     }
 
     /// Ends it by SIGTERM.
     fn stop(mut self) {
-        let ended = Command::new("kill").arg(self.0.id().to_string()).status();
+        let ended = Command::new("kill").arg(self.child.id().to_string()).status();
         assert!(ended.expect("kill").success());
-        self.0.wait().expect("gone");
+        self.child.wait().expect("gone");
     }
 }
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
