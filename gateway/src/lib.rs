@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod demo;
+mod feature_desk;
 mod first_admin;
 pub mod http;
 pub mod init;

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use media_core::dtls::Identity;
 use sip_stack::Stack;
 use sip_stack::transport::{Crowd, ws};
+use tokio::sync::mpsc;
 
 pub(crate) use self::addresses::{host, phone_ips};
 use self::credentials::Opened;
@@ -26,7 +27,7 @@ pub use self::error::ServeError;
 use self::error::{all, failed};
 use self::shutdown::Running;
 pub(crate) use self::sources::randomness;
-use self::sources::wall_clock;
+pub(crate) use self::sources::wall_clock;
 use self::web::Bound;
 use crate::budget::Budget;
 use crate::centre::signalling::Signalling;
@@ -47,7 +48,7 @@ use crate::service::{self, Service};
 use crate::signals::{Early, Signals};
 use crate::switch::Switch;
 use crate::watch::Watch;
-use crate::{first_admin, messages, ready, tidy};
+use crate::{feature_desk, first_admin, messages, ready, tidy};
 
 /// Serves until SIGINT or SIGTERM. SIGHUP reads the configuration again, SIGUSR2 restarts without hanging up.
 ///
@@ -92,6 +93,8 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let switch = Switch::new(routing, config.ring_timeout, Some(controller));
     let switch = switch.watched_by(accounts.sentry().clone());
     let switch = switch.with_emergency(config.emergency.clone());
+    let (desk, orders) = mpsc::channel(feature_desk::ORDERS);
+    let switch = switch.ordering(desk);
     let (keeper, unwritten) = MessageKeeper::new();
     let (switch, saved_messages) = match store {
         Some(store) => {
@@ -135,6 +138,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     };
     let signalling: Arc<dyn Signalling> = Arc::new(stack.clone());
     let provisioning = loaded.start(Arc::clone(&signalling), accounts.clone(), Arc::clone(&statistics));
+    tokio::spawn(feature_desk::run(orders, provisioning.clone(), stack.clone()));
     let drawn = match &config.first_admin {
         Some(name) => first_admin::draw(&provisioning, wall_clock(), name, &mut rng)
             .await
