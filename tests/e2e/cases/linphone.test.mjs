@@ -91,6 +91,24 @@ describe("linphonec, over UDP", () => {
   );
 
   test(
+    "its keys reach another phone",
+    stage.play(async ({ gateway, phone: simple, cleanup }) => {
+      const phone = await start(cleanup, gateway);
+      const other = await simple("1004");
+      await phone.call(`sip:1004@${gateway.sip}`);
+      const there = await (await other.incoming()).reaches("up");
+      await phone.says(/Media streams established/);
+      for (const key of "49#") {
+        phone.command(key);
+        await until(`the key ${key}`, () => there.digits.endsWith(key));
+      }
+      assert.equal(there.digits, "49#");
+      phone.command("terminate");
+      await there.reaches("over");
+    }),
+  );
+
+  test(
     "it transfers its caller to another phone",
     stage.play(async ({ gateway, client, phone: simple, cleanup }) => {
       const phone = await start(cleanup, gateway);
