@@ -94,6 +94,15 @@ impl CallLines {
         CallLines::of(now, session, call, kind, to)
     }
 
+    /// Logs that a user's phone dialled a feature code.
+    pub(crate) fn feature(now: Time, session: SessionId, call: &IncomingCall) -> CallLines {
+        let to = End {
+            kind: "feature code",
+            name: None,
+        };
+        CallLines::of(now, session, call, CallKind::Internal, to)
+    }
+
     fn of(now: Time, session: SessionId, call: &IncomingCall, kind: CallKind, to: End) -> CallLines {
         let (from, name) = match &call.source {
             Source::User(_) => ("user", None),

@@ -13,7 +13,7 @@ use session_core::{CallerId, Numbering, Party, Source};
 use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 
-use crate::config::Park;
+use crate::config::{FeatureCodes, Park};
 
 pub use self::reached::{Callee, NoCallee, Reached};
 pub(crate) use self::reached::{DO_NOT_DISTURB, code_of, reason_of};
@@ -39,6 +39,7 @@ pub struct Reach {
     /// By name.
     groups: BTreeMap<String, RingGroup>,
     park: Park,
+    codes: FeatureCodes,
 }
 
 impl Reach {
@@ -54,7 +55,14 @@ impl Reach {
             handling,
             groups: groups.collect(),
             park,
+            codes: FeatureCodes::default(),
         }
+    }
+
+    /// The same, with feature codes.
+    #[must_use]
+    pub fn with_codes(self, codes: FeatureCodes) -> Reach {
+        Reach { codes, ..self }
     }
 }
 
@@ -133,6 +141,12 @@ impl Routing {
     #[must_use]
     pub fn park(&self) -> &Park {
         &self.reach.park
+    }
+
+    /// Feature codes of phones.
+    #[must_use]
+    pub fn feature_codes(&self) -> &FeatureCodes {
+        &self.reach.codes
     }
 
     /// Call handling of a user.

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use media_core::dtls::Identity;
 use sip_stack::Stack;
 use sip_stack::transport::{Crowd, ws};
+use tokio::sync::mpsc;
 
 pub(crate) use self::addresses::{host, phone_ips};
 use self::credentials::Opened;
@@ -26,7 +27,7 @@ pub use self::error::ServeError;
 use self::error::{all, failed};
 use self::shutdown::Running;
 pub(crate) use self::sources::randomness;
-use self::sources::wall_clock;
+pub(crate) use self::sources::wall_clock;
 use self::web::Bound;
 use crate::budget::Budget;
 use crate::centre::signalling::Signalling;
@@ -37,6 +38,7 @@ use crate::demo::Demonstration;
 use crate::http::Http;
 use crate::http::api::machine::Machine;
 use crate::http::api::{self, Api};
+use crate::messages::MessageKeeper;
 use crate::provisioning::Loaded;
 use crate::reload::Reloader;
 use crate::routing::Routing;
@@ -46,7 +48,7 @@ use crate::service::{self, Service};
 use crate::signals::{Early, Signals};
 use crate::switch::Switch;
 use crate::watch::Watch;
-use crate::{first_admin, ready, tidy};
+use crate::{feature_desk, first_admin, messages, ready, tidy};
 
 /// Serves until SIGINT or SIGTERM. SIGHUP reads the configuration again, SIGUSR2 restarts without hanging up.
 ///
@@ -91,6 +93,17 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let switch = Switch::new(routing, config.ring_timeout, Some(controller));
     let switch = switch.watched_by(accounts.sentry().clone());
     let switch = switch.with_emergency(config.emergency.clone());
+    let (desk, orders) = mpsc::channel(feature_desk::ORDERS);
+    let switch = switch.ordering(desk);
+    let (keeper, unwritten) = MessageKeeper::new();
+    let (switch, saved_messages) = match store {
+        Some(store) => {
+            let saved = messages::read(store).await;
+            let saved = saved.map_err(|error| failed("store", error))?;
+            (switch.saving_messages(keeper), Some(saved))
+        }
+        None => (switch, None),
+    };
     let counts = switch.counts();
     let settings = signalling::settings(
         &config,
@@ -98,6 +111,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         &Arc::new(identity),
         (&accounts, secret),
         &certificates,
+        saved_messages,
     )?;
     let stack = Stack::start(settings, switch)
         .await
@@ -110,6 +124,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         demo.open(stack.listeners());
     }
 
+    let messages = store.map(|store| tokio::spawn(messages::write(store.clone(), unwritten, stack.clone())));
     tokio::spawn(web::pass_orders_on(accounts.clone(), stack.clone()));
     let origins = web::origins(&config, demo.is_some());
     let http = Http {
@@ -123,6 +138,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     };
     let signalling: Arc<dyn Signalling> = Arc::new(stack.clone());
     let provisioning = loaded.start(Arc::clone(&signalling), accounts.clone(), Arc::clone(&statistics));
+    tokio::spawn(feature_desk::run(orders, provisioning.clone(), stack.clone()));
     let drawn = match &config.first_admin {
         Some(name) => first_admin::draw(&provisioning, wall_clock(), name, &mut rng)
             .await
@@ -163,6 +179,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         demo,
         stack,
         journal: centre.journal,
+        messages,
         database,
     };
 

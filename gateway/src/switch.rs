@@ -3,6 +3,7 @@
 mod diversion;
 mod emergency;
 mod events;
+mod features;
 mod incoming;
 mod park;
 mod requests;
@@ -17,8 +18,10 @@ use call_engine::Origin;
 use sans_io::{Deadline, Time, earlier};
 use session_core::{Coordinator, Event, SessionId, Source};
 use sip_stack::Application;
+use tokio::sync::mpsc;
 
 use self::emergency::Emergencies;
+use self::features::FeatureCalls;
 use self::park::ParkedCalls;
 pub use self::requests::Request;
 use self::underway::Underway;
@@ -28,6 +31,8 @@ use crate::call_log::CallLines;
 use crate::centre::context::Ctx;
 use crate::centre::controller::Controller;
 use crate::config::Emergency;
+use crate::feature_desk::Order;
+use crate::messages::MessageKeeper;
 use crate::quality::Inquiries;
 use crate::routing::Routing;
 
@@ -47,6 +52,8 @@ pub struct Switch {
     sentry: Option<Sentry>,
     counts: CallCounts,
     emergencies: Emergencies,
+    messages: Option<MessageKeeper>,
+    features: FeatureCalls,
 }
 
 impl Switch {
@@ -67,6 +74,8 @@ impl Switch {
             sentry: None,
             counts: CallCounts::default(),
             emergencies: Emergencies::default(),
+            messages: None,
+            features: FeatureCalls::default(),
         }
     }
 
@@ -81,6 +90,24 @@ impl Switch {
     pub fn with_emergency(self, settings: Emergency) -> Switch {
         Switch {
             emergencies: Emergencies::new(settings),
+            ..self
+        }
+    }
+
+    /// Has feature codes change settings by these orders.
+    #[must_use]
+    pub(crate) fn ordering(self, desk: mpsc::Sender<Order>) -> Switch {
+        Switch {
+            features: FeatureCalls::new(desk),
+            ..self
+        }
+    }
+
+    /// Has messages for absent users saved.
+    #[must_use]
+    pub fn saving_messages(self, keeper: MessageKeeper) -> Switch {
+        Switch {
+            messages: Some(keeper),
             ..self
         }
     }
@@ -133,7 +160,7 @@ impl Application for Switch {
 
     fn deadline(&self) -> Deadline {
         let centre = self.centre.as_ref().and_then(Controller::deadline);
-        earlier(centre, self.park_deadline())
+        earlier(earlier(centre, self.park_deadline()), self.feature_deadline())
     }
 
     fn handle_timeout(&mut self, now: Time, coordinator: &mut Coordinator) {
@@ -141,6 +168,7 @@ impl Application for Switch {
             centre.handle_timeout(&mut cx);
         }
         self.parked_due(now, coordinator);
+        self.features_due(now, coordinator);
     }
 
     fn handle_request(&mut self, now: Time, request: Request, coordinator: &mut Coordinator) {

@@ -10,6 +10,7 @@ use super::read_caps::read_caps;
 use super::read_choices::read_choices;
 use super::read_dial::read_rules;
 use super::read_emergency::read_emergency;
+use super::read_feature_codes::read_feature_codes;
 use super::read_groups::read_groups;
 use super::read_media::{other_family, read_media};
 use super::read_numbers::read_numbering;
@@ -119,6 +120,7 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, overrides: &Overrides, b
     read_users(r, root, &mut config);
     config.groups = read_groups(r, root, &config);
     config.park = read_park(r, root, &config);
+    config.feature_codes = read_feature_codes(r, root);
     set(&mut config.pause_reasons, read_choices(r, root, "pause_reasons"));
     set(&mut config.dispositions, read_choices(r, root, "dispositions"));
     config.numbering = read_numbering(r, root);

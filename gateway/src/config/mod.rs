@@ -17,6 +17,7 @@ mod read_caps;
 mod read_choices;
 mod read_dial;
 mod read_emergency;
+mod read_feature_codes;
 mod read_groups;
 mod read_identity;
 mod read_media;
@@ -65,6 +66,7 @@ pub use profile::{Numbers, Profile};
 pub use queue::{Queue, Widening};
 pub use queue_ref::{Overflow, QueueRef};
 pub use read_emergency::{Emergency, OfUser};
+pub use read_feature_codes::{Feature, FeatureCodes};
 pub use read_groups::Group;
 pub use read_park::Park;
 pub use read_shaken::Shaken;
@@ -122,6 +124,8 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// Parked calls.
     pub park: Park,
+    /// Feature codes of desk phones.
+    pub feature_codes: FeatureCodes,
     /// Pause reasons.
     pub pause_reasons: Vec<Choice>,
     /// Dispositions.
@@ -356,6 +360,7 @@ impl Config {
             queues: Vec::new(),
             groups: Vec::new(),
             park: Park::default(),
+            feature_codes: FeatureCodes::default(),
             pause_reasons: choices(&PAUSE_REASONS),
             dispositions: choices(&DISPOSITIONS),
             demo: false,

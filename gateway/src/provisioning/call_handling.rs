@@ -21,6 +21,12 @@ impl Provisioning {
         self.snapshot().call_handling(id)
     }
 
+    /// Id of the user of this name, with or without a role.
+    #[must_use]
+    pub(crate) fn user_id(&self, name: &str) -> Option<String> {
+        self.snapshot().user_id(name)
+    }
+
     /// Sets the call handling of the user with this id, from the next call on. Returns the version that it has then.
     ///
     /// # Errors
@@ -102,6 +108,17 @@ impl Snapshot {
         let name = id.strip_prefix(OF_FILE)?;
         let (name, _) = self.config.users.get_key_value(name)?;
         Some(name)
+    }
+
+    fn user_id(&self, name: &str) -> Option<String> {
+        let added = self.users.iter().find(|(_, user)| user.body.name == name);
+        let of_file = || {
+            self.config
+                .users
+                .contains_key(name)
+                .then(|| format!("{OF_FILE}{name}"))
+        };
+        added.map(|(id, _)| id.clone()).or_else(of_file)
     }
 
     fn call_handling(&self, id: &str) -> Option<(CallHandling, Option<u64>)> {

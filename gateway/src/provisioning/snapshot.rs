@@ -154,6 +154,7 @@ impl Snapshot {
             self.config.groups.iter().map(|group| group.ring.clone()),
             self.config.park.clone(),
         )
+        .with_codes(self.config.feature_codes.clone())
     }
 
     /// The user with this id as an account, if the API added the user.

@@ -19,6 +19,7 @@ pub(super) struct Running {
     pub(super) demo: Option<Demonstration>,
     pub(super) stack: Handle<Request>,
     pub(super) journal: JoinHandle<()>,
+    pub(super) messages: Option<JoinHandle<()>>,
     pub(super) database: Option<Database>,
 }
 
@@ -33,6 +34,9 @@ impl Running {
         drop(self.stack);
         // Events are published and kept before the end.
         let _ = tokio::time::timeout(PATIENCE, self.journal).await;
+        if let Some(messages) = self.messages {
+            let _ = tokio::time::timeout(PATIENCE, messages).await;
+        }
         if let Some(database) = &self.database
             && tokio::time::timeout(PATIENCE, database.store.close())
                 .await

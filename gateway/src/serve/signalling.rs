@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use media_core::control::Prompts;
 use media_core::dtls::Identity;
-use session_core::{Access, Credentials, Package};
+use session_core::{Access, Credentials, MessageId, Package, SavedMessage};
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
 use sip_core::flow::Transport;
@@ -30,6 +30,7 @@ pub(super) fn settings(
     identity: &Arc<Identity>,
     (accounts, secret): (&Accounts, [u8; 32]),
     certificates: &Certificates,
+    saved_messages: Option<Vec<(MessageId, SavedMessage)>>,
 ) -> Result<StackConfig, ServeError> {
     let mut listen: Vec<Listen> = config.sip.udp.iter().copied().map(Listen::Udp).collect();
     listen.extend(config.sip.tcp.iter().copied().map(Listen::Tcp));
@@ -81,7 +82,10 @@ pub(super) fn settings(
         },
         identity: Arc::clone(identity),
         fetch,
-        sessions: sessions(config, identity, accounts, secret),
+        sessions: session_core::Config {
+            saved_messages,
+            ..sessions(config, identity, accounts, secret)
+        },
     })
 }
 
@@ -148,6 +152,7 @@ fn sessions(
         upstream_rate: config.sip.upstream_rate,
         secret,
         messages: config.messages.clone(),
+        saved_messages: None,
         stir: config.shaken.stir.clone(),
         emergency: config.emergency.numbers.clone(),
     }

@@ -6,7 +6,7 @@ use sans_io::{Rng, Time};
 use super::error::{ServeError, failed};
 
 /// Time since 1970.
-pub(super) fn wall_clock() -> Time {
+pub(crate) fn wall_clock() -> Time {
     let micros = jiff::Timestamp::now().as_microsecond();
     Time(u64::try_from(micros).unwrap_or_default())
 }

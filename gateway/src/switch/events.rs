@@ -16,6 +16,7 @@ impl Switch {
         if let Event::Answered { session, .. } = &event {
             self.underway.remove(session);
             self.parked_answered(now, *session, coordinator);
+            self.feature_answered(now, *session);
             if let Some(lines) = self.lines.get_mut(session) {
                 lines.answered(now, *session);
             }
@@ -31,6 +32,7 @@ impl Switch {
             // The log and the inquiries are about every call.
             Event::Ended { session, record } => {
                 self.parked_over(now, session, coordinator);
+                self.feature_over(session);
                 self.ended(session, &record);
             }
             Event::Report { session, leg, report } => {
@@ -92,6 +94,8 @@ impl Switch {
             Event::Watch { subscription, watch } => self.watched(now, subscription, &watch, coordinator),
             Event::Mailbox { notice, about } => self.noticed(now, notice, &about, coordinator),
             Event::Message { message, about } => self.written(now, message, &about, coordinator),
+            Event::MessageKept { message, saved } => self.message_kept(now, message, saved, coordinator),
+            Event::MessageOver { message } => self.message_over(message),
             Event::Refused(refusal) => {
                 if let Some(sentry) = &self.sentry {
                     sentry.refused_sip(&refusal);

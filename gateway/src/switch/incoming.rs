@@ -26,6 +26,9 @@ impl Switch {
         if self.emergency(now, session, call, coordinator) {
             return;
         }
+        if self.feature(now, (session, leg), call, coordinator) {
+            return;
+        }
         let called_back = self.emergencies.called_back(now, &call.source, &call.to);
         let called_back = called_back.map(str::to_owned);
         let decision = match called_back.clone() {

@@ -2,7 +2,8 @@
 
 use call_engine::{CallHandling, DialPlan};
 use sans_io::Time;
-use session_core::{Coordinator, TrunkStatus};
+use session_core::{Coordinator, MessageId, SessionId, TrunkStatus};
+use sip_core::message::StatusCode;
 use sip_stack::Handle;
 use tokio::sync::oneshot;
 
@@ -24,6 +25,20 @@ pub enum Request {
     Sentry(Order),
     /// A sign-in ended: registrations that came from it end as well.
     SignedOut,
+    /// Messages for absent users are in the store now, or could not be written.
+    MessagesSaved {
+        /// The messages.
+        messages: Vec<MessageId>,
+        /// True if they are in the store.
+        is_saved: bool,
+    },
+    /// A change that a phone asked for by a feature code was made, or refused with this status.
+    FeatureDone {
+        /// Session of the phone's call.
+        session: SessionId,
+        /// Outcome.
+        result: Result<(), StatusCode>,
+    },
     /// State of all trunks.
     Trunks(oneshot::Sender<Vec<TrunkStatus>>),
 }
@@ -49,6 +64,14 @@ impl Switch {
             Request::Trunks(reply) => {
                 // The client may have gone away.
                 let _ = reply.send(coordinator.trunks());
+            }
+            Request::MessagesSaved { messages, is_saved } => {
+                for message in messages {
+                    coordinator.message_saved(now, message, is_saved);
+                }
+            }
+            Request::FeatureDone { session, result } => {
+                self.feature_done(now, session, result, coordinator);
             }
             Request::Quality(inquiry) => self.inquiries.ask(inquiry, coordinator),
         }

@@ -50,6 +50,14 @@ impl Underway {
         }
     }
 
+    /// The ring group that is called.
+    pub(super) fn group(&self) -> Option<&RingGroup> {
+        match &self.at {
+            Stop::Group(group) => Some(group),
+            Stop::Elsewhere | Stop::User(..) => None,
+        }
+    }
+
     /// True while a ring group is called.
     pub(super) fn is_at_group(&self) -> bool {
         matches!(self.at, Stop::Group(_))

@@ -2,7 +2,9 @@
 
 use call_engine::Decision;
 use sans_io::Time;
-use session_core::{Coordinator, IncomingMessage, MailboxNotice, MessageId, NoticeId, Party, WatchRequest};
+use session_core::{
+    Coordinator, IncomingMessage, MailboxNotice, MessageId, NoticeId, Party, SavedMessage, WatchRequest,
+};
 use sip_core::endpoint::SubscriptionId;
 use sip_core::message::StatusCode;
 
@@ -67,6 +69,27 @@ impl Switch {
             | Destination::Application(_) => {
                 coordinator.refuse_message(now, message, StatusCode::NOT_FOUND);
             }
+        }
+    }
+
+    /// A message is kept for an absent user: it is saved.
+    pub(super) fn message_kept(
+        &self,
+        now: Time,
+        message: MessageId,
+        saved: SavedMessage,
+        coordinator: &mut Coordinator,
+    ) {
+        let keeper = self.messages.as_ref();
+        if !keeper.is_some_and(|keeper| keeper.save(message, saved)) {
+            coordinator.message_saved(now, message, false);
+        }
+    }
+
+    /// A message that was kept is over.
+    pub(super) fn message_over(&self, message: MessageId) {
+        if let Some(keeper) = &self.messages {
+            keeper.remove(message);
         }
     }
 }

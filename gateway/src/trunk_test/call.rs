@@ -130,6 +130,7 @@ fn settings(
         upstream_rate: config.sip.upstream_rate,
         stir: session_core::stir::StirSettings::default(),
         emergency: Default::default(),
+        saved_messages: None,
         secret,
         messages: session_core::MessageSettings::default(),
     };

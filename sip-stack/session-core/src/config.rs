@@ -21,7 +21,7 @@ use crate::caps::Cap;
 use crate::emergency::EmergencyNumbers;
 use crate::guard::{self, Network};
 use crate::identity::IdentityPolicy;
-use crate::instant::MessageSettings;
+use crate::instant::{MessageId, MessageSettings, SavedMessage};
 use crate::numbers::TrunkNumbers;
 use crate::registration::TrunkRegistration;
 use crate::stir::{Signing, StirSettings, Verification};
@@ -85,6 +85,9 @@ pub struct Config {
     pub secret: [u8; 32],
     /// Instant messages.
     pub messages: MessageSettings,
+    /// Messages that waited for their users before a restart. `Some`, even without any: the application saves what is kept
+    /// ([`Event::MessageKept`](crate::Event::MessageKept)). `None`: a restart loses it.
+    pub saved_messages: Option<Vec<(MessageId, SavedMessage)>>,
     /// Signed callers.
     pub stir: StirSettings,
     /// Emergency numbers of users.

@@ -162,6 +162,8 @@ impl Coordinator {
         let admission = Admission::new(&config, &directory, &mut rng);
         let registrations = Registrations::new(config.register_rate);
         let relays = Relays::new(config.upstream_rate);
+        let saved = config.saved_messages.as_mut().map(std::mem::take);
+        let messages = Messages::new(config.first_id, saved);
         let mut coordinator = Coordinator {
             context: Context::new(config, rng, endpoint, directory),
             admission,
@@ -170,7 +172,7 @@ impl Coordinator {
             registrations,
             probes: BTreeMap::new(),
             watches: Watches::default(),
-            messages: Messages::default(),
+            messages,
             relays,
             stir: Stir::default(),
             relayed_subscriptions: RelayedSubscriptions::default(),
@@ -178,6 +180,8 @@ impl Coordinator {
         };
         coordinator.follow_trunks();
         coordinator.register_trunks();
+        // Users may have been removed since messages for them were saved.
+        coordinator.forget_kept(Time::ZERO);
         coordinator
     }
 
@@ -499,6 +503,22 @@ impl Coordinator {
 
     pub(crate) fn upstream_mut(&mut self) -> (&mut Relays, &mut Admission, &mut Context) {
         (&mut self.relays, &mut self.admission, &mut self.context)
+    }
+
+    pub(crate) fn pacing_mut(
+        &mut self,
+    ) -> (
+        &mut Relays,
+        &mut Admission,
+        &mut RelayedSubscriptions,
+        &mut Context,
+    ) {
+        (
+            &mut self.relays,
+            &mut self.admission,
+            &mut self.relayed_subscriptions,
+            &mut self.context,
+        )
     }
 
     pub(crate) fn stir_mut(&mut self) -> (&mut Stir, &mut Context) {

@@ -14,7 +14,9 @@ use crate::record::{CallRecord, Cause, Fault};
 use crate::registration::Registrant;
 use crate::stir::Verdict;
 use crate::trunk::TargetStatus;
-use crate::{IncomingMessage, MailboxNotice, MessageId, NoticeId, Refusal, SessionId, WatchRequest};
+use crate::{
+    IncomingMessage, MailboxNotice, MessageId, NoticeId, Refusal, SavedMessage, SessionId, WatchRequest,
+};
 
 /// Coordinator to application. Events of one session come in order; [`Event::Ended`] is its last.
 #[derive(Clone, Debug)]
@@ -359,6 +361,20 @@ pub enum Event {
         /// Final status: below 300 somebody took it.
         code: StatusCode,
     },
+    /// A message is kept for a user who is absent, and its sender waits for [`message_saved`](crate::Coordinator::message_saved). Only
+    /// where the application saves messages ([`Config::saved_messages`](crate::Config::saved_messages)).
+    MessageKept {
+        /// The message: unique across restarts if [`Config::first_id`](crate::Config::first_id) is. A later one has a greater id.
+        message: MessageId,
+        /// Its saved form.
+        saved: SavedMessage,
+    },
+    /// A message for which there was [`MessageKept`](Event::MessageKept), or that was saved before a restart, waits no more: it was
+    /// delivered or refused, it expired, or its user was removed. Its saved form is needed no longer.
+    MessageOver {
+        /// The message.
+        message: MessageId,
+    },
     /// The state of a registration of ours has changed.
     Registration {
         /// Whose it is.
@@ -411,6 +427,8 @@ impl Event {
             | Event::Watch { .. }
             | Event::Message { .. }
             | Event::MessageSent { .. }
+            | Event::MessageKept { .. }
+            | Event::MessageOver { .. }
             | Event::Mailbox { .. }
             | Event::Banned(_)
             | Event::Target { .. }

@@ -49,7 +49,7 @@ pub use coordinator::{Coordinator, Input, Output};
 pub use dial::{Attempt, Caller, Dial, Invitation, Next, OnFailure, OutgoingCall, Party};
 pub use event::{BridgeEvent, Event, IncomingCall, ReferTo, RegistrationState, Source, Way};
 pub use ids::first_id;
-pub use instant::{IncomingMessage, MessageCounts, MessageId, MessageSettings};
+pub use instant::{IncomingMessage, MessageCounts, MessageId, MessageSettings, SavedMessage};
 pub use leg::{LegInfo, LegState};
 pub use media_core::control::{Application, BridgeId, LegId, MediaSource, Role};
 pub use media_core::sdp::SrtpPolicy;

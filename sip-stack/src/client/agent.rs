@@ -280,6 +280,8 @@ impl Application for Agent {
             | Event::Silent { .. }
             | Event::Present { .. }
             | Event::Refused(_)
+            | Event::MessageKept { .. }
+            | Event::MessageOver { .. }
             | Event::Banned(_) => {}
         }
     }

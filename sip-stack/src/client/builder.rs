@@ -223,6 +223,7 @@ impl Builder {
             upstream_rate: 200,
             stir: session_core::stir::StirSettings::default(),
             emergency: Default::default(),
+            saved_messages: None,
             secret: [0; 32],
             messages: session_core::MessageSettings::default(),
             max_contacts: 10,

@@ -116,6 +116,7 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
             upstream_rate: 200,
             stir: Default::default(),
             emergency: Default::default(),
+            saved_messages: None,
             secret: [0; 32],
             messages: session_core::MessageSettings::default(),
             max_contacts: 3,

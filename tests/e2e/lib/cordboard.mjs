@@ -22,10 +22,10 @@ export class Gateway {
   /**
    * Starts the gateway on free ports of loopback.
    * @param {string} config what the file says besides the ports: top-level keys first, then tables other than http and media
-   * @param {{ sip?: string, http?: string, env?: object, everywhere?: boolean }} more `sip` is put into [sip], `http` into [http]; `everywhere`: browser
-   *   media on every local address, as the default is, instead of 127.0.0.1 alone
+   * @param {{ sip?: string, http?: string, env?: object, everywhere?: boolean, ports?: number }} more `sip` is put into [sip], `http` into [http]; `everywhere`: browser
+   *   media on every local address, as the default is, instead of 127.0.0.1 alone; `ports`: number of ports for phones
    */
-  static async start(cleanup, config = "", { sip = "", http = "", env, everywhere = false } = {}) {
+  static async start(cleanup, config = "", { sip = "", http = "", env, everywhere = false, ports = 200 } = {}) {
     const path = folder(cleanup);
     const [httpPort, sipPort, browserPort] = [await freePort(), await freePort(), await freePort()];
     const low = 22_000 + 200 * Math.floor(Math.random() * 40);
@@ -43,7 +43,7 @@ ${sip}
 [media]
 browser_port = ${browserPort}
 ${everywhere ? "" : 'browser_addresses = "127.0.0.1"'}
-phone_ports = "${low}-${low + 199}"
+phone_ports = "${low}-${low + ports - 1}"
 ${tables}`;
     writeFileSync(file, text);
     const begin = () => new Program(BINARY, ["--config", file], { env: { CORDBOARD_STATE: join(path, "state"), ...env } });

@@ -18,13 +18,17 @@ export function folder(cleanup) {
 const LEFT = 1_000;
 
 export class Program {
-  constructor(file, args, { env, cwd } = {}) {
+  /** @param {{ env?: object, cwd?: string, typed?: boolean }} options `typed`: it is told what to do by `type` */
+  constructor(file, args, { env, cwd, typed = false } = {}) {
     this.name = file.split("/").pop();
     this.out = "";
     this.err = "";
     this.over = undefined;
     // A group of its own, so that its children can be ended with it.
-    this.child = spawn(file, args, { env: { ...process.env, ...env }, cwd, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const stdio = [typed ? "pipe" : "ignore", "pipe", "pipe"];
+    this.child = spawn(file, args, { env: { ...process.env, ...env }, cwd, stdio, detached: true });
+    // It may end before it has read everything.
+    this.child.stdin?.on("error", () => undefined);
     this.child.stdout.setEncoding("utf8").on("data", (text) => (this.out += text));
     this.child.stderr.setEncoding("utf8").on("data", (text) => (this.err += text));
     this.ended = new Promise((resolve) => {
@@ -68,6 +72,11 @@ export class Program {
     });
   }
 
+  /** Types a line. */
+  type(line) {
+    this.child.stdin.write(`${line}\n`);
+  }
+
   signal(name) {
     if (!this.over) this.child.kill(name);
   }
@@ -79,6 +88,12 @@ export class Program {
     } catch (error) {
       if (error.code !== "ESRCH") throw error;
     }
+  }
+
+  /** Ends it and its children at once, as nothing can be caught. */
+  kill() {
+    this.#kill("SIGKILL");
+    return this.ended;
   }
 
   /** Ends it, by force when it does not go. */

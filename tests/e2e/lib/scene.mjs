@@ -21,13 +21,13 @@ export const PHONE_TONE = 440;
 
 /**
  * Starts the scene for the cases of this file; its members are filled in before the first of them runs.
- * `config`: what the gateway's file says besides its ports. `browsers`: names to kinds, e.g. { chromium: ['chromium', { tone: 1000 }] }.
+ * `config`: what the gateway's file says besides its ports, `options` the others of `Gateway.start`. `browsers`: names to kinds, e.g. { chromium: ['chromium', { tone: 1000 }] }.
  */
-export function scene({ config, browsers = { chromium: ["chromium"] } } = {}) {
+export function scene({ config, options, browsers = { chromium: ["chromium"] } } = {}) {
   const stage = { browsers: {} };
   const whole = new Cleanup();
   before(async () => {
-    stage.gateway = await Gateway.start(whole, typeof config === "function" ? await config() : config);
+    stage.gateway = await Gateway.start(whole, typeof config === "function" ? await config() : config, await options?.());
     stage.site = await serveSite();
     whole.add(() => stage.site.close());
     for (const [name, [kind, settings]] of Object.entries(browsers)) {

@@ -1,7 +1,7 @@
 // Two clients that others wrote, JsSIP and SIP.js, unmodified and used as their documentation shows, behind one face
-// for the tests: `client.start(options)`, `client.call(target)`, `client.calls[n]`.
+// for the tests: `client.start(options)`, `client.call(target)`, `client.calls[n]`, `client.watch(target, event, accept)`.
 import JsSIP from "jssip";
-import { Inviter, Registerer, RegistererState, SessionState, UserAgent, Web } from "sip.js";
+import { Inviter, Registerer, RegistererState, SessionState, Subscriber, SubscriptionState, UserAgent, Web } from "sip.js";
 import { audioContext, Ears, microphone, toneStream } from "./media.js";
 
 let options = {};
@@ -17,6 +17,8 @@ const client = {
   connects: 0,
   disconnects: 0,
   calls: [],
+  /** Subscriptions: `told`, the bodies that came; `over`; `end()`. */
+  watches: [],
 
   /**
    * - `library`: 'jssip' | 'sipjs'
@@ -45,6 +47,12 @@ const client = {
   },
   stop() {
     return agent.stop();
+  },
+  /** Subscribes to an event, for ten minutes; the number of the subscription. */
+  watch(target, event, accept) {
+    const watch = { told: [], over: false };
+    agent.watch(watch, target, event, accept);
+    return client.watches.push(watch) - 1;
   },
 };
 
@@ -217,6 +225,13 @@ function jssip() {
   return {
     start: () => ua.start(),
     stop: () => ua.stop(),
+    watch(watch, target, event, accept) {
+      const subscriber = ua.subscribe(target, event, accept, { expires: 600 });
+      subscriber.on("notify", (_final, _request, body) => watch.told.push(body));
+      subscriber.on("terminated", () => (watch.over = true));
+      watch.end = () => subscriber.terminate();
+      subscriber.subscribe();
+    },
     call(call, target) {
       const session = ua.call(target, {
         mediaStream: call.microphone,
@@ -336,6 +351,23 @@ function sipjs() {
     async stop() {
       if (registerer.state === RegistererState.Registered) await registerer.unregister();
       await ua.stop();
+    },
+    watch(watch, target, event, accept) {
+      const subscriber = new Subscriber(ua, UserAgent.makeURI(target), event, {
+        expires: 600,
+        extraHeaders: [`Accept: ${accept}`],
+      });
+      subscriber.delegate = {
+        onNotify(notification) {
+          notification.accept();
+          if (notification.request.body) watch.told.push(notification.request.body);
+        },
+      };
+      subscriber.stateChange.addListener((state) => {
+        if (state === SubscriptionState.Terminated) watch.over = true;
+      });
+      watch.end = () => subscriber.unsubscribe();
+      subscriber.subscribe();
     },
     call(call, target) {
       const inviter = new Inviter(ua, UserAgent.makeURI(target), {

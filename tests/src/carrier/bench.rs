@@ -407,6 +407,7 @@ fn sessions(config: &Config) -> session_core::Config {
         upstream_rate: 200,
         stir: Default::default(),
         emergency: Default::default(),
+        saved_messages: None,
         secret: [7; 32],
         messages: session_core::MessageSettings::default(),
     }

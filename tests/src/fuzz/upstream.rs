@@ -344,6 +344,7 @@ fn start() -> Gateway {
         upstream_rate: 20,
         stir: Default::default(),
         emergency: Default::default(),
+        saved_messages: None,
         ..sim::node_config(at, access, &[])
     };
     Gateway {

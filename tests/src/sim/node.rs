@@ -98,6 +98,7 @@ pub fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> Config {
         upstream_rate: 200,
         stir: Default::default(),
         emergency: Default::default(),
+        saved_messages: None,
         secret: [0; 32],
         // Within the time after which nothing may be left.
         messages: session_core::MessageSettings {
@@ -284,6 +285,8 @@ impl Node {
             Event::Watch { .. } => ("watch", None),
             Event::Message { .. } => ("message", None),
             Event::MessageSent { .. } => ("message sent", None),
+            Event::MessageKept { .. } => ("message kept", None),
+            Event::MessageOver { .. } => ("message over", None),
             Event::Mailbox { .. } => ("mailbox", None),
         };
         *self.reported.entry(name).or_default() += 1;

@@ -4,6 +4,7 @@ mod backend;
 mod calls;
 mod crash;
 mod log;
+mod messages;
 mod outage;
 mod persistence;
 mod schema;
@@ -53,6 +54,7 @@ on_both! {
     persistence::answers_since_the_snapshot_are_in_time_as_the_queue_has_it,
     persistence::direct_calls_that_a_kill_ends_are_recorded_once,
     persistence::whoever_was_replaced_writes_no_numbers,
+    messages::a_kill_loses_no_message_that_was_promised,
     crash::a_killed_writer_loses_nothing_that_it_reported,
     outage::a_database_that_works_is_never_said_to_be_down,
 }

@@ -193,3 +193,53 @@ fn calls_are_parked_where_the_file_says() {
         assert!(errors[0].contains(error), "{errors:?}");
     }
 }
+
+#[test]
+fn feature_codes_are_off_unless_the_file_has_the_table() {
+    let without = parse(FILE).expect("right").feature_codes;
+    assert_eq!(without.read("*78"), None);
+    let codes = parse(&format!("{FILE}\n[feature_codes]\n"))
+        .expect("right")
+        .feature_codes;
+    let number = |number: &str| Some(number.to_owned());
+    for (dialled, feature) in [
+        ("*720170555", Feature::ForwardAlways(number("0170555"))),
+        ("*73", Feature::ForwardAlways(None)),
+        ("*90ben", Feature::ForwardBusy(number("ben"))),
+        ("*91", Feature::ForwardBusy(None)),
+        ("*92*7", Feature::ForwardNoAnswer(number("*7"))),
+        ("*93", Feature::ForwardNoAnswer(None)),
+        ("*78", Feature::DoNotDisturb(true)),
+        ("*79", Feature::DoNotDisturb(false)),
+        ("*8", Feature::PickUpGroup),
+        ("**8", Feature::PickUp("8".into())),
+    ] {
+        assert_eq!(codes.read(dialled), Some(Some(feature)), "{dialled}");
+    }
+    for incomplete in ["*72", "*90", "*92", "**"] {
+        assert_eq!(codes.read(incomplete), Some(None), "{incomplete}");
+    }
+    for other in ["*730", "*7", "*", "72", "*81", "7100"] {
+        assert_eq!(codes.read(other), None, "{other}");
+    }
+}
+
+#[test]
+fn feature_codes_are_those_of_the_file_and_clear() {
+    let file = |codes: &str| format!("{FILE}\n[feature_codes]\n{codes}\n");
+    let codes = parse(&file("do_not_disturb = \"#1\"\npick_up = \"\""))
+        .expect("right")
+        .feature_codes;
+    assert_eq!(codes.read("#1"), Some(Some(Feature::DoNotDisturb(true))));
+    assert_eq!((codes.read("*78"), codes.read("**8")), (None, None));
+    for (codes, wrong) in [
+        ("do_not_disturb = \"*79\"", "`*79` cannot be told from `*79`"),
+        ("pick_up = \"*7\"", "`*7` cannot be told from `*72`"),
+        ("pick_up = \"8\"", "`8` is no code such as \"*72\""),
+        ("pick_up = \"*123456789\"", "`*123456789` is no code"),
+        ("pickup = \"**\"", "pickup"),
+    ] {
+        let errors = parse(&file(codes)).expect_err("wrong");
+        assert!(errors.iter().any(|error| error.contains(wrong)), "{errors:?}");
+    }
+}

@@ -8,7 +8,7 @@ use sip_core::endpoint::{Headers, OutgoingRequest, RequestId, ServerTx, Silence}
 use sip_core::message::{HeaderName, Message, StatusCode};
 
 use super::content::Content;
-use super::kept::Waiting;
+use super::saved::Saving;
 use super::{MessageId, Messages};
 use crate::context::Context;
 use crate::coordinator::{Coordinator, Timer};
@@ -17,9 +17,6 @@ use crate::event::{Event, Source};
 
 /// Time after which the sender of a message for a user is told that it is under way. Its own transaction ends 32 s after it began.
 const PATIENCE: Duration = Duration::from_secs(8);
-
-/// Least time between two looks for messages that are over.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// A message that is on its way.
 #[derive(Debug)]
@@ -31,6 +28,7 @@ pub(super) struct UnderWay {
     pub(super) max_forwards: u8,
     /// Time after which nobody wants it any more.
     pub(super) until: Time,
+    pub(super) saving: Saving,
     pub(super) stage: Stage,
 }
 
@@ -66,8 +64,8 @@ pub(super) enum Sender {
 pub(super) enum Recipient {
     /// A user, for whom it may be kept.
     User(String),
-    /// A user for whom it was kept, and still is.
-    Waiting(String),
+    /// A user for whom it was kept under this id, and still is.
+    Waiting(String, MessageId),
     /// Somebody at a trunk, or at an address.
     Elsewhere,
 }
@@ -174,12 +172,13 @@ impl Coordinator {
         }
         let (sender, recipient) = (*sender, recipient.clone());
         sender.tell(cx, now, message, code);
-        messages.under_way.remove(&message);
         messages.counts.delivered += 1;
         cx.timers.cancel(Timer::Message(message));
-        if let Recipient::Waiting(user) = recipient {
-            messages.kept.pop(&user);
-            self.deliver_kept(now, &user);
+        if let Some(under_way) = messages.under_way.remove(&message) {
+            under_way.unsave(cx, message);
+        }
+        if let Recipient::Waiting(user, kept) = recipient {
+            self.kept_answered(now, &user, kept, code);
         }
         true
     }
@@ -196,130 +195,44 @@ impl Coordinator {
             recipient,
             best,
             ..
-        } = under_way.stage
+        } = &under_way.stage
         else {
             return;
         };
-        let is_absent = best.is_none_or(is_absence);
+        let (sender, is_absent) = (*sender, best.is_none_or(is_absence));
         let code = best.unwrap_or(StatusCode::TEMPORARILY_UNAVAILABLE);
-        let code = match recipient {
+        match recipient.clone() {
             Recipient::User(user) if is_absent && under_way.until > now => {
-                let waiting = Waiting {
-                    from: under_way.from,
-                    content: under_way.content,
-                    max_forwards: under_way.max_forwards,
-                    until: under_way.until,
-                };
-                match messages.kept.push(&user, waiting, cx.config.messages.max_kept) {
-                    true => {
-                        messages.counts.kept += 1;
-                        StatusCode::ACCEPTED
-                    }
-                    false => StatusCode::TEMPORARILY_UNAVAILABLE,
-                }
+                self.keep_message(now, message, &user, (sender, under_way));
             }
             // It goes on waiting for the next registration.
-            Recipient::Waiting(_) if is_absent => return,
-            Recipient::Waiting(user) => {
-                messages.kept.pop(&user);
+            Recipient::Waiting(user, kept) if is_absent => self.still_kept(now, &user, kept),
+            Recipient::Waiting(user, kept) => {
                 messages.counts.refused += 1;
-                return self.deliver_kept(now, &user);
+                self.kept_answered(now, &user, kept, code);
             }
-            Recipient::User(_) | Recipient::Elsewhere => code,
-        };
-        if code.is_refusal() {
-            messages.counts.refused += 1;
+            Recipient::User(_) | Recipient::Elsewhere => {
+                messages.counts.refused += 1;
+                under_way.unsave(cx, message);
+                sender.tell(cx, now, message, code);
+            }
         }
-        sender.tell(cx, now, message, code);
-        self.watch_over_kept(now);
     }
 
     /// The sender of a message has waited for long: it is told that the message is under way.
     pub(crate) fn message_takes_long(&mut self, now: Time, message: MessageId) {
+        // Told so, it may rely on it.
+        if self.save_under_way(now, message) {
+            return;
+        }
         let (messages, cx) = self.messages_mut();
         if let Some(UnderWay {
             stage: Stage::Sent { sender, .. },
             ..
         }) = messages.under_way.get_mut(&message)
         {
-            std::mem::replace(sender, Sender::Answered).tell(cx, now, message, StatusCode::ACCEPTED);
+            sender.take().tell(cx, now, message, StatusCode::ACCEPTED);
         }
-    }
-
-    /// Delivers what waits for a user who can be reached, one message after the other.
-    pub(crate) fn deliver_kept(&mut self, now: Time, user: &str) {
-        if self.is_getting_kept(user) {
-            return;
-        }
-        self.expire_kept(now);
-        let (messages, cx) = self.messages_mut();
-        let Some(waiting) = messages.kept.first(user).cloned() else {
-            return;
-        };
-        let Ok(places) = Place::all_of(cx, &Party::User(user.to_owned())) else {
-            return;
-        };
-        messages.last_id += 1;
-        let message = MessageId(messages.last_id);
-        messages.under_way.insert(
-            message,
-            UnderWay {
-                source: None,
-                from: waiting.from,
-                content: waiting.content,
-                max_forwards: waiting.max_forwards,
-                until: waiting.until,
-                stage: Stage::Sent {
-                    sender: Sender::Answered,
-                    recipient: Recipient::Waiting(user.to_owned()),
-                    open: 0,
-                    best: None,
-                },
-            },
-        );
-        self.send_message_to(now, message, places);
-    }
-
-    /// True while the first message that waits for a user is on its way.
-    fn is_getting_kept(&self, user: &str) -> bool {
-        self.messages().is_getting_kept(user)
-    }
-
-    /// Forgets messages that nobody wants any more.
-    pub(crate) fn expire_kept(&mut self, now: Time) {
-        let (messages, _) = self.messages_mut();
-        let mut kept = std::mem::take(&mut messages.kept);
-        messages.counts.expired += kept.expire(now, |user| messages.is_getting_kept(user));
-        messages.kept = kept;
-        self.watch_over_kept(now);
-    }
-
-    /// Forgets what waits for users who exist no more.
-    pub(crate) fn forget_kept(&mut self, now: Time) {
-        let (messages, cx) = self.messages_mut();
-        messages.counts.expired += messages
-            .kept
-            .forget(|user| cx.directory.user(user).is_some() || cx.is_client(user));
-        self.watch_over_kept(now);
-    }
-
-    fn watch_over_kept(&mut self, now: Time) {
-        let (messages, cx) = self.messages_mut();
-        match messages.kept.deadline() {
-            // One that is on its way is not forgotten before its answer.
-            Some((at, reason)) => cx.timers.set(Timer::Kept, at.max(now + LOOK), reason),
-            None => {
-                cx.timers.cancel(Timer::Kept);
-            }
-        }
-    }
-}
-
-impl Messages {
-    fn is_getting_kept(&self, user: &str) -> bool {
-        self.under_way.values().any(|under_way| {
-            matches!(&under_way.stage, Stage::Sent { recipient: Recipient::Waiting(name), .. } if name == user)
-        })
     }
 }
 
@@ -355,8 +268,13 @@ impl Recipient {
 }
 
 impl Sender {
+    /// The sender as it was; from here on it is answered.
+    pub(super) fn take(&mut self) -> Sender {
+        std::mem::replace(self, Sender::Answered)
+    }
+
     /// Tells the sender of a message its outcome, where it waits for one.
-    fn tell(self, cx: &mut Context, now: Time, message: MessageId, code: StatusCode) {
+    pub(super) fn tell(self, cx: &mut Context, now: Time, message: MessageId, code: StatusCode) {
         match self {
             Sender::Waits(tx) => cx.endpoint.reply(now, tx, code, Headers::new(), None),
             Sender::Application => cx.event(Event::MessageSent { message, code }),
@@ -366,6 +284,13 @@ impl Sender {
 }
 
 impl UnderWay {
+    /// It is over: its saved form is needed no longer.
+    fn unsave(&self, cx: &mut Context, message: MessageId) {
+        if self.saving != Saving::Not {
+            cx.event(Event::MessageOver { message });
+        }
+    }
+
     /// The request to a place.
     fn request(&self, cx: &Context, place: Place) -> OutgoingRequest {
         let mut headers = self.content.headers.clone();

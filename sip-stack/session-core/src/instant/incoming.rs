@@ -7,6 +7,7 @@ use sip_core::message::{Message, StatusCode};
 
 use super::content::Content;
 use super::delivery::{Stage, UnderWay};
+use super::saved::Saving;
 use super::{IncomingMessage, MessageId};
 use crate::admission::Word;
 use crate::coordinator::Coordinator;
@@ -59,6 +60,7 @@ impl Coordinator {
                 content: Content::of(request),
                 max_forwards: request.max_forwards().unwrap_or(70).saturating_sub(1),
                 until: now + lifetime.unwrap_or(keep).min(keep),
+                saving: Saving::Not,
                 stage: Stage::Asked { tx },
             },
         );

@@ -3,9 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use sans_io::{Deadline, Time};
+use sip_core::message::StatusCode;
 
+use super::MessageId;
 use super::content::Content;
+use super::delivery::Sender;
+use super::saved::Saving;
+use crate::context::Context;
 use crate::dial::Caller;
+use crate::event::Event;
 
 /// Octets of all messages that wait.
 const MAX_OCTETS: usize = 64 << 20;
@@ -13,11 +19,15 @@ const MAX_OCTETS: usize = 64 << 20;
 /// A message that waits.
 #[derive(Clone, Debug)]
 pub(super) struct Waiting {
+    pub(super) id: MessageId,
     pub(super) from: Caller,
     pub(super) content: Content,
     pub(super) max_forwards: u8,
     /// Time after which nobody wants it any more.
     pub(super) until: Time,
+    /// Its sender, until told that it waits.
+    pub(super) sender: Sender,
+    pub(super) saving: Saving,
 }
 
 /// Messages that wait, by user.
@@ -25,19 +35,32 @@ pub(super) struct Waiting {
 pub(super) struct Kept {
     users: BTreeMap<String, VecDeque<Waiting>>,
     octets: usize,
+    /// Those that are over, and were not ended yet.
+    over: Vec<Waiting>,
+}
+
+impl Waiting {
+    /// It waits no more: its saved form is needed no longer, and a sender who was told nothing yet is told this.
+    pub(super) fn end(self, cx: &mut Context, now: Time, code: StatusCode) {
+        if self.saving != Saving::Not {
+            cx.event(Event::MessageOver { message: self.id });
+        }
+        self.sender.tell(cx, now, self.id, code);
+    }
 }
 
 impl Kept {
-    /// Keeps a message, after those that wait already; false if there is no room.
-    pub(super) fn push(&mut self, user: &str, waiting: Waiting, most: usize) -> bool {
+    /// Keeps a message, after those that wait already; gives it back if there is no room.
+    #[must_use]
+    pub(super) fn push(&mut self, user: &str, waiting: Waiting, most: usize) -> Option<Waiting> {
         let octets = waiting.content.len();
         let number = self.users.get(user).map_or(0, VecDeque::len);
         if number >= most || self.octets + octets > MAX_OCTETS {
-            return false;
+            return Some(waiting);
         }
         self.octets += octets;
         self.users.entry(user.to_owned()).or_default().push_back(waiting);
-        true
+        None
     }
 
     /// The message that a user gets first.
@@ -45,38 +68,43 @@ impl Kept {
         self.users.get(user)?.front()
     }
 
-    /// Forgets the message that a user gets first.
-    pub(super) fn pop(&mut self, user: &str) {
-        let Some(queue) = self.users.get_mut(user) else {
-            return;
-        };
-        if let Some(waiting) = queue.pop_front() {
-            self.octets -= waiting.content.len();
-        }
+    /// A message that waits for a user.
+    pub(super) fn find(&mut self, user: &str, id: MessageId) -> Option<&mut Waiting> {
+        let queue = self.users.get_mut(user)?;
+        queue.iter_mut().find(|waiting| waiting.id == id)
+    }
+
+    /// Takes a message out.
+    pub(super) fn remove(&mut self, user: &str, id: MessageId) -> Option<Waiting> {
+        let queue = self.users.get_mut(user)?;
+        let index = queue.iter().position(|waiting| waiting.id == id)?;
+        let waiting = queue.remove(index)?;
+        self.octets -= waiting.content.len();
         if queue.is_empty() {
             self.users.remove(user);
         }
+        Some(waiting)
+    }
+
+    /// Messages that expired or were forgotten since the last time.
+    pub(super) fn take_over(&mut self) -> Vec<Waiting> {
+        std::mem::take(&mut self.over)
     }
 
     /// Forgets what nobody wants any more, but for the first message of a user who is `busy` with it. Gives the number.
     pub(super) fn expire(&mut self, now: Time, busy: impl Fn(&str) -> bool) -> u64 {
-        let mut expired = 0;
-        let octets = &mut self.octets;
-        self.users.retain(|user, queue| {
-            let mut spared = usize::from(busy(user));
-            queue.retain(|waiting| {
-                let is_spared = spared > 0;
-                spared = spared.saturating_sub(1);
-                let stays = is_spared || waiting.until > now;
-                if !stays {
-                    expired += 1;
-                    *octets -= waiting.content.len();
-                }
-                stays
-            });
-            !queue.is_empty()
-        });
-        expired
+        let before = self.over.len();
+        for (user, queue) in &mut self.users {
+            let first = usize::from(busy(user)).min(queue.len());
+            let rest = queue.split_off(first);
+            let (over, stays): (Vec<Waiting>, Vec<Waiting>) =
+                rest.into_iter().partition(|waiting| waiting.until <= now);
+            queue.extend(stays);
+            self.octets -= over.iter().map(|waiting| waiting.content.len()).sum::<usize>();
+            self.over.extend(over);
+        }
+        self.users.retain(|_, queue| !queue.is_empty());
+        (self.over.len() - before) as u64
     }
 
     /// Forgets what waits for users that are not `known`. Gives the number.
@@ -87,6 +115,7 @@ impl Kept {
             for waiting in self.users.remove(&user).into_iter().flatten() {
                 forgotten += 1;
                 self.octets -= waiting.content.len();
+                self.over.push(waiting);
             }
         }
         forgotten
@@ -112,6 +141,7 @@ mod tests {
 
     fn waiting(until: u64, octets: usize) -> Waiting {
         Waiting {
+            id: MessageId(until),
             from: Caller::default(),
             content: Content {
                 headers: Vec::new(),
@@ -122,6 +152,8 @@ mod tests {
             },
             max_forwards: 70,
             until: Time::from_secs(until),
+            sender: Sender::Answered,
+            saving: Saving::Not,
         }
     }
 
@@ -129,15 +161,20 @@ mod tests {
     fn they_leave_in_the_order_in_which_they_came_and_there_is_an_end_to_them() {
         let mut kept = Kept::default();
         for until in [10, 30, 20] {
-            assert!(kept.push("a", waiting(until, 5), 3));
+            assert!(kept.push("a", waiting(until, 5), 3).is_none());
         }
-        assert!(!kept.push("a", waiting(40, 5), 3), "enough of this user");
-        assert!(!kept.push("b", waiting(40, MAX_OCTETS), 3), "enough of all");
+        assert!(kept.push("a", waiting(40, 5), 3).is_some(), "enough of this user");
+        assert!(
+            kept.push("b", waiting(40, MAX_OCTETS), 3).is_some(),
+            "enough of all"
+        );
         assert_eq!(kept.deadline().map(|(at, _)| at), Some(Time::from_secs(10)));
         assert_eq!(kept.expire(Time::from_secs(20), |_| true), 1, "not the first");
         assert_eq!(kept.expire(Time::from_secs(20), |_| false), 1);
         assert_eq!(kept.first("a").map(|w| w.until), Some(Time::from_secs(30)));
-        kept.pop("a");
+        let over: Vec<u64> = kept.take_over().iter().map(|waiting| waiting.id.0).collect();
+        assert_eq!(over, [20, 10], "each is reported");
+        assert!(kept.remove("a", MessageId(30)).is_some());
         assert!(kept.first("a").is_none() && kept.octets == 0);
     }
 
@@ -150,12 +187,16 @@ mod tests {
             for step in 0..200 {
                 let user = ["a", "b", "c"][rng.below(3) as usize];
                 match rng.below(5) {
-                    0 => kept.pop(user),
+                    0 => {
+                        if let Some(id) = kept.first(user).map(|first| first.id) {
+                            kept.remove(user, id).expect("it is there");
+                        }
+                    }
                     1 => drop(kept.expire(Time::from_secs(step), |busy| busy == user)),
                     2 => drop(kept.forget(|known| known != user || step % 3 > 0)),
                     _ => {
                         let octets = rng.below(1_000) as usize;
-                        kept.push(user, waiting(step + rng.below(50), octets), 20);
+                        drop(kept.push(user, waiting(step + rng.below(50), octets), 20));
                     }
                 }
                 let all = kept.users.values().flatten();

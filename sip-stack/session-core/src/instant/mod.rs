@@ -8,7 +8,9 @@
 //! |---|---|
 //! | `incoming` | a message comes in; the application says whom it is for |
 //! | `delivery` | to contacts and trunks, and what the sender is told |
+//! | `waiting` | kept for a user who is absent, and delivered later |
 //! | `kept` | messages that wait for their user |
+//! | `saved` | those that outlive the process |
 //! | `content` | what of a message is passed on |
 //! | `ours` | the application sends and takes messages itself |
 //! | `in_dialog` | from one leg of a call to the other |
@@ -19,6 +21,8 @@ mod in_dialog;
 mod incoming;
 mod kept;
 mod ours;
+mod saved;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,6 +32,7 @@ use sip_core::endpoint::RequestId;
 pub(crate) use delivery::Outcome;
 use delivery::UnderWay;
 use kept::Kept;
+pub use saved::SavedMessage;
 
 use crate::event::Source;
 
@@ -91,6 +96,8 @@ pub(crate) struct Messages {
     /// Message of each request that carries one.
     requests: BTreeMap<RequestId, MessageId>,
     kept: Kept,
+    /// Users of the messages that the application was asked to save.
+    asked: BTreeMap<MessageId, String>,
     /// Requests within a dialog that were passed on, and whose answers they wait for.
     passed_on: BTreeMap<RequestId, in_dialog::Sender>,
     counts: MessageCounts,

@@ -7,6 +7,7 @@ use sip_core::message::StatusCode;
 use super::MessageId;
 use super::content::Content;
 use super::delivery::{Recipient, Sender, Stage, UnderWay};
+use super::saved::Saving;
 use crate::coordinator::Coordinator;
 use crate::dial::{Caller, Party};
 
@@ -40,6 +41,7 @@ impl Coordinator {
             },
             max_forwards: 70,
             until: now + cx.config.messages.keep,
+            saving: Saving::Not,
             stage: Stage::Sent {
                 sender: Sender::Application,
                 recipient,

@@ -9,7 +9,8 @@ use sip_core::message::{Message, Method, StatusCode};
 use sip_core::registrar::Effect;
 use sip_core::uri::Uri;
 
-use super::{Aor, lines_of};
+use super::subscription::Asking;
+use super::{Aor, RelayedSubscriptions, lines_of};
 use crate::admission::Admission;
 use crate::context::Context;
 use crate::coordinator::{Coordinator, Timer};
@@ -53,11 +54,28 @@ pub(super) struct Relay {
     pub(super) is_gone: bool,
 }
 
+/// A request whose turn has yet to come.
+#[derive(Debug)]
+enum Paced {
+    Request(Box<(Relay, OutgoingRequest)>),
+    Subscribe(Asking),
+}
+
+impl Paced {
+    /// True for a request of this connection, other than a SUBSCRIBE.
+    fn is_of(&self, flow: FlowId) -> bool {
+        match self {
+            Paced::Request(request) => request.0.flow.id == flow,
+            Paced::Subscribe(_) => false,
+        }
+    }
+}
+
 /// Requests of clients on their way.
 #[derive(Debug)]
 pub(crate) struct Relays {
     pace: Pace,
-    waiting: BTreeMap<u64, (Relay, OutgoingRequest)>,
+    waiting: BTreeMap<u64, Paced>,
     under_way: BTreeMap<RequestId, Relay>,
     last_id: u64,
 }
@@ -75,7 +93,7 @@ impl Relays {
 
     /// A connection closed: what waits for it is not sent, and what was sent binds nobody to it.
     pub(crate) fn flow_closed(&mut self, flow: FlowId) {
-        self.waiting.retain(|_, (relay, _)| relay.flow.id != flow);
+        self.waiting.retain(|_, paced| !paced.is_of(flow));
         for relay in self.under_way.values_mut().filter(|relay| relay.flow.id == flow) {
             relay.is_gone = true;
         }
@@ -83,22 +101,52 @@ impl Relays {
 
     /// True if a request of this connection would be one too many.
     fn is_full(&self, flow: FlowId) -> bool {
-        let of_flow = self.waiting.values().filter(|(relay, _)| relay.flow.id == flow);
-        self.waiting.len() >= MAX_WAITING || of_flow.count() >= MAX_OF_FLOW
+        let of_flow = self.waiting.values().filter(|paced| paced.is_of(flow));
+        self.has_no_room() || of_flow.count() >= MAX_OF_FLOW
+    }
+
+    /// True if any request more would be one too many.
+    pub(super) fn has_no_room(&self) -> bool {
+        self.waiting.len() >= MAX_WAITING
+    }
+
+    /// Lets a request wait for its turn.
+    fn push(&mut self, paced: Paced) {
+        self.last_id += 1;
+        self.waiting.insert(self.last_id, paced);
+        self.pace.push(self.last_id);
+    }
+
+    /// Lets a SUBSCRIBE wait for its turn. Those of one client are limited by the number of its subscriptions.
+    pub(super) fn push_subscribe(&mut self, asking: Asking) {
+        self.push(Paced::Subscribe(asking));
     }
 
     /// Sends those whose turn it is. Of those with credentials, few of one address are under way at a time: each counts as a wrong guess
     /// until the PBX has judged it, and an office behind one address shall not look like somebody who guesses.
-    fn send_due(&mut self, admission: &mut Admission, cx: &mut Context, now: Time) {
+    fn send_due(
+        &mut self,
+        (admission, subscriptions): (&mut Admission, &mut RelayedSubscriptions),
+        cx: &mut Context,
+        now: Time,
+    ) {
         let mut held = 0;
         while held < self.waiting.len()
             && let Some(id) = self.pace.pop(now)
         {
-            let Some((mut relay, request)) = self.waiting.remove(&id) else {
-                continue;
+            let (mut relay, request) = match self.waiting.remove(&id) {
+                None => continue,
+                Some(Paced::Subscribe(asking)) => {
+                    if subscriptions.ask(cx, now, asking) {
+                        self.pace.sent(now);
+                    }
+                    continue;
+                }
+                Some(Paced::Request(request)) => *request,
             };
             if relay.is_attempt && self.guesses_of(&relay) >= MAX_GUESSES {
-                self.waiting.insert(id, (relay, request));
+                self.waiting
+                    .insert(id, Paced::Request(Box::new((relay, request))));
                 self.pace.push(id);
                 held += 1;
                 continue;
@@ -215,16 +263,14 @@ impl Coordinator {
             return endpoint.reply(now, relay.tx, StatusCode::SERVICE_UNAVAILABLE, retry, None);
         }
         let (relays, _, _) = self.upstream_mut();
-        relays.last_id += 1;
-        relays.waiting.insert(relays.last_id, (relay, request));
-        relays.pace.push(relays.last_id);
+        relays.push(Paced::Request(Box::new((relay, request))));
         self.relay_due(now);
     }
 
     /// The next requests may go to the PBX.
     pub(crate) fn relay_due(&mut self, now: Time) {
-        let (relays, admission, cx) = self.upstream_mut();
-        relays.send_due(admission, cx, now);
+        let (relays, admission, subscriptions, cx) = self.pacing_mut();
+        relays.send_due((admission, subscriptions), cx, now);
         admission.report_bans(cx);
     }
 

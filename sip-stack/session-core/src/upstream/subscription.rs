@@ -1,5 +1,5 @@
 //! Subscriptions of clients of the PBX (RFC 6665): lamps and message lamps. Each is two: the client's at us, and ours at the PBX. Who grants,
-//! refreshes and ends them are the PBX and the client; we carry their words.
+//! refreshes and ends them are the PBX and the client; we carry their words, at the pace of all requests to the PBX.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use sip_core::endpoint::{
     Body, EventType, Headers, OutgoingRequest, OutgoingSubscribe, ServerTx, SubscriptionEnd, SubscriptionId,
     SubscriptionState, TerminationReason,
 };
-use sip_core::flow::Flow;
+use sip_core::flow::{Flow, FlowId};
 use sip_core::message::{HeaderName, Message, Method, StatusCode};
 use sip_core::uri::Uri;
 
@@ -44,7 +44,8 @@ pub(crate) struct RelayedSubscriptions {
 
 #[derive(Debug)]
 struct Relayed {
-    ours: SubscriptionId,
+    /// `None` while its turn has yet to come.
+    ours: Option<SubscriptionId>,
     aor: Aor,
     /// Time that the client asked for last.
     wanted: Duration,
@@ -52,17 +53,84 @@ struct Relayed {
     granted: bool,
 }
 
+/// A SUBSCRIBE for the PBX.
+#[derive(Debug)]
+pub(super) enum Asking {
+    /// The first of a client's subscription, which came over this connection.
+    First {
+        client: SubscriptionId,
+        wanted: Box<OutgoingSubscribe>,
+        flow: FlowId,
+    },
+    /// A client prolongs its subscription, or ends it.
+    Again {
+        client: SubscriptionId,
+        expires: Duration,
+        extra: Headers,
+    },
+    /// The client of this one is gone.
+    End { ours: SubscriptionId },
+}
+
 impl RelayedSubscriptions {
+    /// Sends a SUBSCRIBE whose turn has come. False if nobody wants it any more.
+    pub(super) fn ask(&mut self, cx: &mut Context, now: Time, asking: Asking) -> bool {
+        match asking {
+            Asking::First { client, wanted, flow } => self.ask_first(cx, now, (client, flow), *wanted),
+            Asking::Again {
+                client,
+                expires,
+                extra,
+            } => {
+                let Some(of_client) = self.clients.get(&client) else {
+                    return false;
+                };
+                let ours = of_client.ours;
+                let is_asked = ours.is_some_and(|ours| cx.endpoint.resubscribe(now, ours, expires, &extra));
+                if !is_asked {
+                    let gone = StatusCode::CALL_DOES_NOT_EXIST;
+                    cx.endpoint.refuse_refresh(now, client, gone, &Headers::new());
+                }
+                is_asked
+            }
+            Asking::End { ours } => {
+                cx.endpoint.unsubscribe(now, ours);
+                true
+            }
+        }
+    }
+
+    fn ask_first(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        (client, flow): (SubscriptionId, FlowId),
+        wanted: OutgoingSubscribe,
+    ) -> bool {
+        let Some(of_client) = self.clients.get_mut(&client) else {
+            return false;
+        };
+        let is_there = {
+            let mut contacts = cx.directory.contacts(of_client.aor.as_str());
+            contacts.any(|contact| contact.flow.id == flow)
+        };
+        if !is_there {
+            self.clients.remove(&client);
+            cx.endpoint
+                .reject_subscription(client, StatusCode::FLOW_FAILED, &Headers::new());
+            return false;
+        }
+        let ours = cx.endpoint.subscribe(now, wanted);
+        of_client.ours = Some(ours);
+        self.ours.insert(ours, client);
+        true
+    }
+
     fn count(&self, aor: &Aor) -> usize {
         self.clients
             .values()
             .filter(|relayed| relayed.aor == *aor)
             .count()
-    }
-
-    fn add(&mut self, client: SubscriptionId, relayed: Relayed) {
-        self.ours.insert(relayed.ours, client);
-        self.clients.insert(client, relayed);
     }
 
     /// The client's subscription that ours stands for.
@@ -73,7 +141,9 @@ impl RelayedSubscriptions {
 
     fn forget(&mut self, client: SubscriptionId) -> Option<Relayed> {
         let relayed = self.clients.remove(&client)?;
-        self.ours.remove(&relayed.ours);
+        if let Some(ours) = relayed.ours {
+            self.ours.remove(&ours);
+        }
         Some(relayed)
     }
 }
@@ -99,26 +169,32 @@ impl Coordinator {
             }
         };
         let wanted = subscribe(cx, &aor, (event, expires), request);
-        let (relayed, cx) = self.relayed_subscriptions_mut();
-        if relayed.count(&aor) >= MAX_OF_CLIENT {
-            let retry = vec![("Retry-After".to_owned(), "60".to_owned())];
+        let (relays, _, relayed, cx) = self.pacing_mut();
+        let retry = match () {
+            () if relayed.count(&aor) >= MAX_OF_CLIENT => Some("60"),
+            () if relays.has_no_room() => Some("20"),
+            () => None,
+        };
+        let (Some(wanted), None) = (wanted, retry) else {
+            let retry = retry.map(|seconds| ("Retry-After".to_owned(), seconds.to_owned()));
+            let headers: Headers = retry.into_iter().collect();
             cx.endpoint
-                .reject_subscription(client, StatusCode::SERVICE_UNAVAILABLE, &retry);
-            return true;
-        }
-        let Some(wanted) = wanted else {
-            cx.endpoint
-                .reject_subscription(client, StatusCode::SERVICE_UNAVAILABLE, &Headers::new());
+                .reject_subscription(client, StatusCode::SERVICE_UNAVAILABLE, &headers);
             return true;
         };
-        let ours = cx.endpoint.subscribe(now, wanted);
         let made = Relayed {
-            ours,
+            ours: None,
             aor,
             wanted: expires,
             granted: false,
         };
-        relayed.add(client, made);
+        relayed.clients.insert(client, made);
+        relays.push_subscribe(Asking::First {
+            client,
+            wanted: Box::new(wanted),
+            flow: flow.id,
+        });
+        self.relay_due(now);
         true
     }
 
@@ -155,16 +231,23 @@ impl Coordinator {
         expires: Duration,
         request: &Message,
     ) {
-        let (relayed, cx) = self.relayed_subscriptions_mut();
+        let (relays, _, relayed, cx) = self.pacing_mut();
         let Some(of_client) = relayed.clients.get_mut(&client) else {
             return;
         };
-        of_client.wanted = expires;
-        let extra = headers(request);
-        if !cx.endpoint.resubscribe(now, of_client.ours, expires, &extra) {
-            let gone = StatusCode::CALL_DOES_NOT_EXIST;
-            cx.endpoint.refuse_refresh(now, client, gone, &Headers::new());
+        if relays.has_no_room() {
+            let retry = vec![("Retry-After".to_owned(), "20".to_owned())];
+            return cx
+                .endpoint
+                .refuse_refresh(now, client, StatusCode::SERVICE_UNAVAILABLE, &retry);
         }
+        of_client.wanted = expires;
+        relays.push_subscribe(Asking::Again {
+            client,
+            expires,
+            extra: headers(request),
+        });
+        self.relay_due(now);
     }
 
     /// The PBX tells a state: its client is told the same.
@@ -208,10 +291,13 @@ impl Coordinator {
         ended: SubscriptionId,
         how: SubscriptionEnd,
     ) -> bool {
-        let (relayed, cx) = self.relayed_subscriptions_mut();
+        let (relays, _, relayed, cx) = self.pacing_mut();
         if let Some(of_client) = relayed.forget(ended) {
             // The client is gone, or did not refresh.
-            cx.endpoint.unsubscribe(now, of_client.ours);
+            if let Some(ours) = of_client.ours {
+                relays.push_subscribe(Asking::End { ours });
+                self.relay_due(now);
+            }
             return true;
         }
         let Some((client, of_client)) = relayed.client_of(ended) else {

@@ -121,6 +121,21 @@ impl Coordinator {
             .map_or([None, None], |call| [call.caller().map(Leg::id), call.callee()])
     }
 
+    /// A phone of this user that rings, and whose place another one may take ([`replace`](Self::replace)); of several, that of the call that
+    /// came first.
+    #[must_use]
+    pub fn ringing_at(&self, user: &str) -> Option<LegId> {
+        let legs = self.legs_of_user(user).into_iter();
+        legs.filter(|leg| self.rings_replaceably(*leg)).min()
+    }
+
+    /// A phone that rings for a session, and whose place another one may take.
+    #[must_use]
+    pub fn ringing_in(&self, session: SessionId) -> Option<LegId> {
+        let legs = self.call(session)?.legs().map(Leg::id);
+        legs.into_iter().find(|leg| self.rings_replaceably(*leg))
+    }
+
     /// A user is registered.
     #[must_use]
     pub fn is_reachable(&self, user: &str) -> bool {

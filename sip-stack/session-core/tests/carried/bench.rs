@@ -119,6 +119,7 @@ pub(crate) fn config() -> Config {
         upstream_rate: 200,
         stir: Default::default(),
         emergency: Default::default(),
+        saved_messages: None,
         secret: [0; 32],
         guard: session_core::guard::Config::default(),
     }

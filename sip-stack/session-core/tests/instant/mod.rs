@@ -1,5 +1,7 @@
 //! Instant messages (RFC 3428): to whom they go, what their senders are told, what waits for whom, and what is said within a call.
 
+mod saved;
+
 use std::time::Duration;
 
 use session_core::{Config, MessageCounts, MessageSettings};

@@ -577,6 +577,7 @@ impl Client {
             body.len()
         );
         bench.receive(browser(self.flow), data);
+        bench.run(TURN);
         bench.take(self.flow)
     }
 }

@@ -1,6 +1,7 @@
 //! Browsers at a PBX behind the gateway: REGISTER, calls both ways, transfers, and what else they say.
 
 mod bench;
+mod crowd;
 mod lamps;
 
 use session_core::{Event, Reason, Refusal};

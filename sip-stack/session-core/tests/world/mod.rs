@@ -165,6 +165,7 @@ fn config(node: usize, user: bool) -> Config {
         upstream_rate: 200,
         stir: Default::default(),
         emergency: Default::default(),
+        saved_messages: None,
         secret: [7; 32],
     }
 }
