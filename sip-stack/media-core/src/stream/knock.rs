@@ -8,8 +8,8 @@ use super::End;
 use crate::codec::{Pool, RATE};
 use crate::outbox::Outbox;
 
-/// Time after an offer or answer until a peer that was sent nothing is sent some silence: so many packets,
-/// and again.
+/// Time after an offer or answer until a peer that was sent nothing is sent some silence: so many packets, and again. Two in a row are
+/// what a source must send before it counts (RFC 3550 appendix A.1), and one may be lost.
 const KNOCK_AFTER: Duration = Duration::from_millis(100);
 const KNOCKS: u8 = 3;
 const ROUNDS: u8 = 3;
