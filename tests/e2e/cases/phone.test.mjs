@@ -148,7 +148,10 @@ describe("baresip", () => {
     await Promise.all([called.hears(low, 1.5), calling.hears(high, 1.5)]);
     await calling.command("hangup");
     await called.event("CALL_CLOSED");
-    for (const [who, frequency] of [[called, low], [calling, high]]) {
+    for (const [who, frequency] of [
+      [called, low],
+      [calling, high],
+    ]) {
       const { samples, rate } = who.heard();
       const { db, purity } = toneIn(samples, rate, frequency);
       observed(() => assert.ok(purity > 0.95 && Math.abs(db - dbOfPeak(PEAK)) < 2, `${frequency} Hz: ${db} dB, ${purity}`));
