@@ -108,16 +108,13 @@ impl Stack {
         let clock = Clock::start();
         let mut rng = Rng::from_entropy(entropy()?);
         // A thread of its own: within a pool, every message would wake another thread to look for work.
-        let signalling = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(StartError::Signalling)?;
+        let signalling = SignallingRuntime::new().map_err(StartError::Signalling)?;
         let (transports, network) = Transports::bind_beside(
             &config.listen,
             config.outbound,
             config.limits,
             clock,
-            signalling.handle(),
+            &signalling.handle(),
         )?;
         let mut sessions = config.sessions;
         sessions.fingerprint = config.identity.fingerprint().clone();
@@ -169,16 +166,46 @@ impl Stack {
         };
         thread::Builder::new()
             .name("signalling".into())
-            .spawn(move || {
-                // Waking what `block_on` runs costs a system call, waking a task of the same thread none.
-                let task = signalling.spawn(driver.run());
-                let _ = signalling.block_on(task);
-            })
+            .spawn(move || signalling.run(driver.run()))
             .map_err(StartError::Signalling)?;
         Ok(Handle {
             control,
             shared: Arc::new(shared),
         })
+    }
+}
+
+/// Runtime of the signalling thread.
+struct SignallingRuntime(Option<runtime::Runtime>);
+
+impl SignallingRuntime {
+    fn new() -> io::Result<SignallingRuntime> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(SignallingRuntime(Some(runtime)))
+    }
+
+    fn handle(&self) -> runtime::Handle {
+        self.0
+            .as_ref()
+            .map_or_else(runtime::Handle::current, |runtime| runtime.handle().clone())
+    }
+
+    /// Runs the driver on this thread to its end.
+    fn run(mut self, driver: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = self.0.take() {
+            // Waking what `block_on` runs costs a system call, waking a task of the same thread none.
+            let task = runtime.spawn(driver);
+            let _ = runtime.block_on(task);
+        }
+    }
+}
+
+/// Where a stack does not start, the runtime ends inside of another one, which must not wait.
+impl Drop for SignallingRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

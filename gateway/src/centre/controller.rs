@@ -95,7 +95,7 @@ pub struct Setup {
     pub rng: Rng,
     /// Channel to the journal, which makes events durable.
     pub journal: mpsc::Sender<Batch>,
-    /// Notified when somebody waits for an answer that is in a batch.
+    /// Notified when a batch is urgent.
     pub hurry: Arc<Notify>,
     /// Beginning of a day.
     pub midnight: Midnight,

@@ -31,8 +31,8 @@ use crate::call_log::{hung_up_by, reason};
 const SNAPSHOT: usize = 10_000;
 /// Batches that are taken at a time.
 const TAKEN: usize = 256;
-/// Minimum time between the beginnings of two commits, unless somebody waits for an answer: what happens in between shares one,
-/// and one flush to disk.
+/// Minimum time between the beginnings of two commits, unless something is urgent: what happens in between shares one, and one flush
+/// to disk.
 const PACE: Duration = Duration::from_millis(40);
 
 /// Events of one step of the signalling task.
@@ -119,6 +119,12 @@ impl Batch {
         self.changes.push((now, change));
     }
 
+    /// Somebody waits for an answer, or a caller of a queue would lose the place if the gateway ended now.
+    #[must_use]
+    pub fn is_urgent(&self) -> bool {
+        !self.answers.is_empty() || !self.legs.is_empty() || !self.records.is_empty()
+    }
+
     /// Nothing happened.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -153,7 +159,7 @@ pub struct Journal {
     unwritten: Vec<Finished>,
     /// Records of direct calls that the last stop ended.
     lost: Vec<Record>,
-    /// Told when a batch with answers comes.
+    /// Notified when an urgent batch comes.
     hurry: Arc<Notify>,
 }
 
@@ -208,7 +214,7 @@ impl Journal {
         self
     }
 
-    /// Commits at once when `hurry` is notified: somebody waits for an answer.
+    /// Commits at once when `hurry` is notified: an urgent batch has come.
     #[must_use]
     pub fn hurried_by(self, hurry: Arc<Notify>) -> Journal {
         Journal { hurry, ..self }
@@ -422,14 +428,14 @@ impl Journal {
     }
 }
 
-/// Lets batches come together until `due`, or until one comes whose answers somebody waits for.
+/// Lets batches come together until `due`, or until an urgent one comes.
 async fn gather(
     hurry: &Notify,
     due: Instant,
     batches: &mut mpsc::Receiver<Batch>,
     received: &mut Vec<Batch>,
 ) {
-    if due <= Instant::now() || received.iter().any(|batch| !batch.answers.is_empty()) {
+    if due <= Instant::now() || received.iter().any(Batch::is_urgent) {
         return;
     }
     tokio::select! {

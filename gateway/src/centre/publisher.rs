@@ -32,7 +32,7 @@ pub(super) struct Publisher {
     batch: Batch,
     backlog: VecDeque<Batch>,
     journal: mpsc::Sender<Batch>,
-    /// Notified when somebody waits for an answer.
+    /// Notified when a batch is urgent.
     hurry: Arc<Notify>,
     queues_published: Time,
 }
@@ -127,7 +127,7 @@ impl Publisher {
             self.backlog.push_back(std::mem::take(&mut self.batch));
         }
         while let Some(batch) = self.backlog.pop_front() {
-            let is_awaited = !batch.answers.is_empty();
+            let is_urgent = batch.is_urgent();
             if let Err(error) = self.journal.try_send(batch) {
                 match error {
                     mpsc::error::TrySendError::Full(batch) => self.backlog.push_front(batch),
@@ -135,7 +135,7 @@ impl Publisher {
                 }
                 break;
             }
-            if is_awaited {
+            if is_urgent {
                 self.hurry.notify_one();
             }
         }

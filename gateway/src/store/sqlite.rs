@@ -17,6 +17,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
 
 use super::database::{Database, Failure, Migrating, Running, Statement, run_batch, run_statement};
 use super::lease::Lease;
@@ -27,6 +28,8 @@ use super::{Durability, StoreError};
 const READERS: u32 = 4;
 /// Time to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(3);
+/// Time until a file that was locked at once is tried again.
+const AGAIN: Duration = Duration::from_millis(10);
 /// Time to wait for a connection.
 const ACQUIRE: Duration = Duration::from_secs(4);
 
@@ -93,7 +96,7 @@ impl Sqlite {
         }
         let options = options.journal_mode(SqliteJournalMode::Wal);
         let first = options.clone().create_if_missing(true);
-        let made = first.connect().await.map_err(unavailable)?;
+        let made = made(&first).await.map_err(unavailable)?;
         made.close().await.map_err(unavailable)?;
         let sqlite = Sqlite {
             path: Some(options.get_filename().to_owned()),
@@ -182,6 +185,25 @@ impl Sqlite {
             let _ = holder.close().await;
         }
         self.reopen(&mut open).await
+    }
+}
+
+/// The first connection, which makes the file and its write-ahead log. Where another process does so at the same moment, SQLite says
+/// that the file is locked without having waited.
+async fn made(options: &SqliteConnectOptions) -> sqlx::Result<SqliteConnection> {
+    let is_locked = |error: &sqlx::Error| {
+        let code = error
+            .as_database_error()
+            .and_then(|error| error.code()?.parse::<u32>().ok());
+        // The lowest octet of an extended code is the plain one: SQLITE_BUSY.
+        code.is_some_and(|code| code & 0xff == 5)
+    };
+    let until = Instant::now() + BUSY;
+    loop {
+        match options.connect().await {
+            Err(error) if is_locked(&error) && Instant::now() < until => sleep(AGAIN).await,
+            done => return done,
+        }
     }
 }
 

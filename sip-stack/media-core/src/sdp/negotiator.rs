@@ -504,7 +504,12 @@ impl Negotiator {
         let mut kinds: Vec<_> = codecs.iter().map(|&codec| Kind::Audio(codec)).collect();
         if self.config.telephone_event {
             kinds.extend(codecs.contains(&Codec::Opus).then_some(Kind::Event(48_000)));
-            kinds.push(Kind::Event(8_000));
+            // Simple phones take the first events of an offer, at whatever clock they are.
+            let at = match self.profile {
+                Profile::Phone(_) => codecs.len(),
+                Profile::Browser(_) => kinds.len(),
+            };
+            kinds.insert(at, Kind::Event(8_000));
         }
         let numbers = &mut self.agreed.numbers;
         kinds
