@@ -72,7 +72,7 @@ fn a_phone_with_one_codec_alone_is_served_whichever_it_is() {
 fn our_offer_names_them_and_a_phone_chooses() {
     let mut ours = phone(config());
     let offer = ours.offer(Direction::SendRecv);
-    assert_eq!(lines(&offer, "m="), ["audio 20000 RTP/AVP 9 0 8 111 110 101"]);
+    assert_eq!(lines(&offer, "m="), ["audio 20000 RTP/AVP 9 0 8 111 101 110"]);
     assert_eq!(
         lines(&offer, "a=rtpmap:")[..4],
         ["9 G722/8000", "0 PCMU/8000", "8 PCMA/8000", "111 opus/48000/2"]
@@ -89,6 +89,6 @@ fn our_offer_names_them_and_a_phone_chooses() {
     // A re-offer begins with the codec in use.
     assert_eq!(
         lines(&ours.offer(Direction::SendRecv), "m="),
-        ["audio 20000 RTP/AVP 9 0 8 111 110 101"]
+        ["audio 20000 RTP/AVP 9 0 8 111 101 110"]
     );
 }

@@ -297,7 +297,7 @@ fn numbers_of_an_answer_may_differ_from_those_we_offered() {
     });
     assert_eq!(
         lines(&ours.offer(Direction::SendRecv), "m="),
-        ["audio 20000 RTP/AVP 111 0 110 101"]
+        ["audio 20000 RTP/AVP 111 0 101 110"]
     );
     let media = ours
         .handle_answer(
@@ -322,7 +322,7 @@ fn numbers_of_an_answer_may_differ_from_those_we_offered() {
     assert_eq!(media.opus.max_average_bitrate, Some(20_000));
     assert_eq!(
         lines(&ours.offer(Direction::SendRecv), "m="),
-        ["audio 20000 RTP/AVP 111 0 110 101"]
+        ["audio 20000 RTP/AVP 111 0 101 110"]
     );
 }
 
