@@ -1,10 +1,11 @@
 //! Instant messages for users who are absent, in the store: saved before their senders are told 202, removed when they are over.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use session_core::{MessageId, SavedMessage};
 use sip_stack::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
 use crate::store::{Store, StoreError, Table};
@@ -16,21 +17,24 @@ const KIND: &str = "message";
 const PAGE: u32 = 1_024;
 /// Rows that are written at a time.
 const BATCH: usize = 256;
+/// Messages that may wait to be saved; beyond that their senders are told 503.
+const ROOM: usize = 4_096;
 /// Time until a removal that failed is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// Work for the store.
 #[derive(Debug)]
 enum Work {
-    Save(MessageId, SavedMessage),
+    Save(MessageId, SavedMessage, OwnedSemaphorePermit),
     Remove(MessageId),
 }
 
 /// Handle of the task that writes messages.
 #[derive(Debug)]
 pub struct MessageKeeper {
-    /// As long as the messages that are kept in memory are few, this is short.
     work: mpsc::UnboundedSender<Work>,
+    /// Bounds the messages among the work; removals, of which none may be lost, are a few octets each.
+    room: Arc<Semaphore>,
 }
 
 /// Messages that wait to be written.
@@ -42,12 +46,16 @@ impl MessageKeeper {
     #[must_use]
     pub fn new() -> (MessageKeeper, Unwritten) {
         let (work, unwritten) = mpsc::unbounded_channel();
-        (MessageKeeper { work }, Unwritten(unwritten))
+        let room = Arc::new(Semaphore::new(ROOM));
+        (MessageKeeper { work, room }, Unwritten(unwritten))
     }
 
     /// Has a message saved; [`Request::MessagesSaved`] is to follow. False if that cannot be.
     pub(crate) fn save(&self, message: MessageId, saved: SavedMessage) -> bool {
-        self.work.send(Work::Save(message, saved)).is_ok()
+        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
+            return false;
+        };
+        self.work.send(Work::Save(message, saved, room)).is_ok()
     }
 
     /// Has a message removed.
@@ -83,6 +91,7 @@ pub async fn write(store: Store, unwritten: Unwritten, stack: Handle<Request>) {
         table: store.table(KIND),
         unwritten: unwritten.0,
         removals: Vec::new(),
+        is_away: false,
     };
     while let Some((saved, is_saved)) = writer.next().await {
         if !saved.is_empty() {
@@ -98,6 +107,8 @@ struct Writer {
     unwritten: mpsc::UnboundedReceiver<Work>,
     /// Messages that are to be removed.
     removals: Vec<MessageId>,
+    /// The last attempt failed, and that was told.
+    is_away: bool,
 }
 
 impl Writer {
@@ -113,7 +124,7 @@ impl Writer {
         let mut rows = Vec::new();
         for work in work {
             match work {
-                Work::Save(message, form) => {
+                Work::Save(message, form, _room) => {
                     saved.push(message);
                     rows.push((id(message), Some(form)));
                 }
@@ -134,10 +145,13 @@ impl Writer {
         let is_saved = match self.table.overwrite(&rows).await {
             Ok(()) => {
                 self.removals.drain(..removed);
+                self.is_away = false;
                 true
             }
             Err(error) => {
-                tracing::warn!(%error, "messages for absent users cannot be saved");
+                if !std::mem::replace(&mut self.is_away, true) {
+                    tracing::warn!(%error, "messages for absent users cannot be saved");
+                }
                 // Their senders are told so, and a transaction that failed may have been committed.
                 self.removals.extend(&saved);
                 false

@@ -200,7 +200,7 @@ impl SignallingRuntime {
     }
 }
 
-/// Where a stack does not start, the runtime ends inside of another one, which must not wait.
+/// Ends a runtime that did not run, without waiting: a stack that does not start is inside of another runtime.
 impl Drop for SignallingRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {

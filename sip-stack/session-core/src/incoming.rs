@@ -66,20 +66,8 @@ impl Coordinator {
             family: admitted.family,
         };
         let (kind, negotiator) = wanted.prepare(cx, leg, shard);
-        let new = NewCall {
-            id: session,
-            source: Some(call.source.clone()),
-            from: Caller {
-                user: call.from.clone(),
-                display: call.display.clone(),
-            },
-            to: call.to.clone(),
-            identity: call.identity.clone(),
-            began: now,
-            answered: None,
-            max_forwards: request.max_forwards().unwrap_or(70),
-            shard,
-        };
+        let max_forwards = request.max_forwards().unwrap_or(70);
+        let new = NewCall::of(&call, (session, shard), now, max_forwards);
         let mut made = Call::new(cx, new);
         made.set_outward(outward);
         made.set_fax(admitted.fax);

@@ -171,10 +171,15 @@ impl Sockets {
         }
     }
 
-    /// `WouldBlock` also for a socket that rests or is gone.
+    /// `WouldBlock` also for a socket that is gone, and for one that rests: what comes to that is thrown away, so that a stranger cannot
+    /// fill its buffer.
     pub(super) fn receive(&self, id: SocketId, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let open = self.open.get(id.0 as usize).filter(|open| !open.rests);
-        let received = open.ok_or(io::ErrorKind::WouldBlock)?.socket.recv_from(buffer)?;
+        let open = self.open.get(id.0 as usize).ok_or(io::ErrorKind::WouldBlock)?;
+        if open.rests {
+            self.empty(id);
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let received = open.socket.recv_from(buffer)?;
         count(&self.counters.received);
         Ok(received)
     }
@@ -327,7 +332,7 @@ mod tests {
         let received = sockets.receive(pair[0].0, &mut buffer);
         assert!(
             received.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock),
-            "a resting socket is not read"
+            "a resting socket gives nothing"
         );
         let soon = Time(0) + REST / 2;
         let other = sockets.bind_pair(soon, IP).expect("a pair");

@@ -9,7 +9,7 @@ use super::message::Seen;
 /// A nonce in a challenge of the carrier.
 const CHALLENGE: &str = "Digest realm=\"carrier\", nonce=\"0123456789abcdef\", algorithm=MD5, qop=\"auth\"";
 
-/// What the carrier says of the encryption of media, to those who ask.
+/// Security mechanisms of media that the carrier names to those who ask.
 const SECURITY: &str = "Security-Server: msrp-tls;mediasec\r\nSecurity-Server: sdes-srtp;mediasec\r\n";
 
 /// Plays a run to its end: the message of the gateway that it is about.

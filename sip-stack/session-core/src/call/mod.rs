@@ -33,7 +33,7 @@ use passing::Passing;
 use crate::bridge::Wired;
 use crate::context::Context;
 use crate::dial::{Caller, Dialling, Ringing};
-use crate::event::Source;
+use crate::event::{IncomingCall, Source};
 use crate::identity::Identity;
 use crate::leg::{Leg, Membership, Part, Purpose, Seat};
 use crate::record::{Fault, Forwarding, LegRecord};
@@ -109,6 +109,31 @@ pub(crate) struct NewCall {
     pub(crate) answered: Option<Time>,
     pub(crate) max_forwards: u8,
     pub(crate) shard: u8,
+}
+
+impl NewCall {
+    /// Facts of a call that is told to the application as `call`; it begins now.
+    pub(crate) fn of(
+        call: &IncomingCall,
+        (id, shard): (SessionId, u8),
+        now: Time,
+        max_forwards: u8,
+    ) -> NewCall {
+        NewCall {
+            id,
+            source: Some(call.source.clone()),
+            from: Caller {
+                user: call.from.clone(),
+                display: call.display.clone(),
+            },
+            to: call.to.clone(),
+            identity: call.identity.clone(),
+            began: now,
+            answered: None,
+            max_forwards,
+            shard,
+        }
+    }
 }
 
 impl Call {

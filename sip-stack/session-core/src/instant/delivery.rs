@@ -284,7 +284,7 @@ impl Sender {
 }
 
 impl UnderWay {
-    /// It is over: its saved form is needed no longer.
+    /// Gives up its saved form, which is needed no longer.
     fn unsave(&self, cx: &mut Context, message: MessageId) {
         if self.saving != Saving::Not {
             cx.event(Event::MessageOver { message });

@@ -40,7 +40,7 @@ pub(super) struct Kept {
 }
 
 impl Waiting {
-    /// It waits no more: its saved form is needed no longer, and a sender who was told nothing yet is told this.
+    /// Ends its wait: its saved form is needed no longer, and a sender who was told nothing yet is told this.
     pub(super) fn end(self, cx: &mut Context, now: Time, code: StatusCode) {
         if self.saving != Saving::Not {
             cx.event(Event::MessageOver { message: self.id });

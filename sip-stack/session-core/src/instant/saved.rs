@@ -54,11 +54,11 @@ pub(super) enum Saving {
     /// The application was not asked to save it.
     #[default]
     Not,
-    /// It was asked.
+    /// The application was asked.
     Asked,
-    /// It is saved.
+    /// The message is saved.
     Done,
-    /// It could not be saved.
+    /// The message could not be saved.
     Failed,
 }
 

@@ -89,20 +89,7 @@ impl Coordinator {
         };
         let cx = self.context_mut();
         let session = cx.next_session();
-        let new = NewCall {
-            id: session,
-            source: Some(call.source.clone()),
-            from: Caller {
-                user: call.from.clone(),
-                display: call.display.clone(),
-            },
-            to: call.to.clone(),
-            identity: call.identity.clone(),
-            began: now,
-            answered: None,
-            max_forwards,
-            shard: cx.index.least_loaded(),
-        };
+        let new = NewCall::of(call, (session, cx.index.least_loaded()), now, max_forwards);
         // The phone shows who is to be called.
         let dial = Dial {
             caller: Some(Caller {

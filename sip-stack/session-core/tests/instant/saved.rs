@@ -13,7 +13,7 @@ fn saving(saved: Vec<(MessageId, SavedMessage)>) -> Config {
     }
 }
 
-/// What the application has to save by now, in order.
+/// Messages that the application has to save by now, in order.
 fn kept(bench: &Bench) -> Vec<(MessageId, SavedMessage)> {
     let events = bench.events.iter();
     events
