@@ -5,7 +5,7 @@ mod resolver;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use media_core::control::{Event as MediaEvent, Failure, LegId};
+use media_core::control::{Event as MediaEvent, LegId};
 use sans_io::{Deadline, Time, earlier};
 use session_core::{Coordinator, Event, Input, Output, Refusal, SessionId, Stats};
 use sip_core::endpoint;
@@ -307,11 +307,7 @@ impl<A: Application> Driver<A> {
                     let Some(lane) = self.lanes.get_mut(usize::from(shard)) else {
                         continue;
                     };
-                    if let Err(leg) = lane.send(command) {
-                        let event = MediaEvent::Failed {
-                            leg,
-                            reason: Failure::Full,
-                        };
+                    if let Some(event) = lane.send(command) {
                         self.coordinator.handle_input(now, Input::Media { shard, event });
                     }
                 }

@@ -81,27 +81,30 @@ impl Persistence {
         for some in over.chunks(RECORDS) {
             self.insert(some).await?;
         }
-        let mut receipts = Vec::with_capacity(records.len() + events.len());
+        let mut entries = Vec::with_capacity(records.len() + events.len());
         for record in records {
-            let entry = Entry {
+            entries.push(Entry {
                 stream: FACTS,
                 seq: record.seq,
                 epoch: self.facts_epoch,
                 at_micros: record.at.as_micros(),
                 kind: "fact".into(),
                 body: text(record)?,
-            };
-            self.append(entry, &mut receipts).await?;
+            });
         }
         for event in events {
-            let entry = Entry {
+            entries.push(Entry {
                 stream: EVENTS,
                 seq: event.seq,
                 epoch: self.events_epoch,
                 at_micros: event.time.0.as_micros(),
                 kind: "change".into(),
                 body: text(&**event)?,
-            };
+            });
+        }
+        // In a row, so that one commit takes them all: the writer begins with what is there when it wakes.
+        let mut receipts = Vec::with_capacity(entries.len());
+        for entry in entries {
             self.append(entry, &mut receipts).await?;
         }
         settle(&mut receipts).await?;

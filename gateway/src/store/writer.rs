@@ -201,14 +201,9 @@ fn statements(batch: &Batch) -> Vec<Statement> {
     });
     let mut statements: Vec<Statement> = guards.collect();
     for run in batch.values() {
-        let mut rest = run.entries.as_slice();
-        // Powers of two, so that few statements are prepared.
-        while !rest.is_empty() {
-            let size = (1 << rest.len().ilog2()).min(ROWS);
-            let (now, later) = rest.split_at(size);
-            statements.push(insert(now));
-            rest = later;
-        }
+        // One statement, whatever the number of rows: each statement is a way to the database and back, and all lengths fit among the
+        // statements that a connection keeps prepared.
+        statements.extend(run.entries.chunks(ROWS).map(insert));
     }
     statements
 }

@@ -33,7 +33,8 @@ use crate::watch::Watches;
 pub struct Coordinator {
     context: Context,
     admission: Admission,
-    calls: BTreeMap<SessionId, Call>,
+    /// Boxed: a call is large, and what a tree holds is moved whenever a neighbour comes or goes.
+    calls: BTreeMap<SessionId, Box<Call>>,
     bridges: BTreeMap<BridgeId, Bridge>,
     registrations: Registrations,
     /// Users who were asked for a sign of life, by request.
@@ -415,7 +416,7 @@ impl Coordinator {
     }
 
     pub(crate) fn call(&self, session: SessionId) -> Option<&Call> {
-        self.calls.get(&session)
+        self.calls.get(&session).map(|call| &**call)
     }
 
     pub(crate) fn call_of(&self, leg: LegId) -> Option<&Call> {
@@ -428,7 +429,7 @@ impl Coordinator {
 
     /// Live calls, oldest first.
     pub(crate) fn calls(&self) -> impl Iterator<Item = &Call> {
-        self.calls.values()
+        self.calls.values().map(|call| &**call)
     }
 
     pub(crate) fn call_count(&self) -> usize {
@@ -437,7 +438,7 @@ impl Coordinator {
 
     pub(crate) fn insert_call(&mut self, call: Call) {
         self.watches.touch(&call);
-        self.calls.insert(call.id(), call);
+        self.calls.insert(call.id(), Box::new(call));
     }
 
     /// Takes a call out, whose legs go over into another one.
@@ -445,7 +446,7 @@ impl Coordinator {
         if let Some(bridge) = self.call(session)?.shared_bridge() {
             self.remove_session_from_bridge(bridge, session).ok()?;
         }
-        self.calls.remove(&session)
+        self.calls.remove(&session).map(|call| *call)
     }
 
     pub(crate) fn bridges(&self) -> &BTreeMap<BridgeId, Bridge> {

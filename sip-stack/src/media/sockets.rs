@@ -110,6 +110,22 @@ impl Sockets {
         pair
     }
 
+    /// A pair that has rested, for whatever leg comes next. What comes to it is thrown away until [`use_again`](Sockets::use_again).
+    pub(super) fn lend(&mut self, now: Time) -> Option<Pair> {
+        self.resting
+            .pop_front_if(|resting| now.since(resting.since) >= REST)
+            .map(|resting| resting.pair)
+    }
+
+    /// Gives a pair that was lent to a leg.
+    pub(super) fn use_again(&mut self, pair: Pair) {
+        let ids = pair.map(|(id, _)| id);
+        for id in ids {
+            self.empty(id);
+        }
+        self.set_resting(ids, false);
+    }
+
     /// Takes the pair of a leg that is closed, to rest or to be closed.
     pub(super) fn release(&mut self, now: Time, sockets: [SocketId; 2]) {
         let addr = |id: SocketId| Some((id, self.open.get(id.0 as usize)?.addr));
@@ -318,6 +334,31 @@ mod tests {
         }
         sockets.release(now, ids(pairs[0]));
         assert_eq!(sockets.bind_pair(now, IP), Some(pairs[0]));
+    }
+
+    #[test]
+    fn a_pair_is_lent_when_it_has_rested_and_brings_nothing_of_its_last_leg() {
+        let poll = mio::Poll::new().expect("poll");
+        let (_, mut sockets) = sockets(&poll, 43_000, 8);
+        let pair = sockets.bind_pair(Time(0), IP).expect("a pair");
+        let peer = std::net::UdpSocket::bind((IP, 0)).expect("a port");
+        sockets.release(Time(0), ids(pair));
+        let rested = Time(0) + REST;
+        assert!(sockets.lend(Time(0) + REST / 2).is_none(), "it rests");
+        assert_eq!(sockets.lend(rested), Some(pair));
+        assert!(sockets.lend(rested).is_none(), "it is lent once");
+        assert_ne!(
+            sockets.bind_pair(rested, IP),
+            Some(pair),
+            "and nobody else has it"
+        );
+        peer.send_to(b"late", pair[0].1).expect("sent");
+        sockets.use_again(pair);
+        let mut buffer = [0; 16];
+        let nothing = sockets.receive(pair[0].0, &mut buffer);
+        assert!(nothing.is_err(), "what came before is thrown away");
+        peer.send_to(b"new", pair[0].1).expect("sent");
+        assert_eq!(sockets.receive(pair[0].0, &mut buffer).expect("a packet").0, 3);
     }
 
     #[test]

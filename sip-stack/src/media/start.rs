@@ -11,6 +11,7 @@ use media_core::control::{Event, SocketId};
 use media_core::dtls::Identity;
 use media_core::shard::{Shard, ShardConfig};
 use mio::{Poll, Waker};
+use rtrb::RingBuffer;
 use sans_io::Rng;
 use tokio::sync::mpsc::Sender;
 
@@ -24,6 +25,9 @@ use super::tap::Taps;
 use super::thread::Thread;
 use crate::clock::Clock;
 use crate::transport::local_addresses;
+
+/// Pairs of ports that a thread lends to signalling at most.
+const LENT: usize = 64;
 
 /// Why a media thread did not start.
 #[derive(Debug)]
@@ -133,7 +137,13 @@ fn start_one(
         silence: config.silence,
         max_legs: config.max_legs,
     };
+    let browsers = shard_config
+        .browser_sockets
+        .iter()
+        .map(|(_, address)| *address)
+        .collect();
     let (sender, commands) = Lane::channel();
+    let (lender, lent) = RingBuffer::new(LENT);
     let (started, start_result) = sync_channel(1);
     let thread_counters = SharedCounters::clone(&counters);
     let thread = std::thread::Builder::new()
@@ -145,6 +155,9 @@ fn start_one(
                 poll,
                 sockets,
                 commands,
+                lent: lender,
+                announced: None,
+                borrowed: None,
                 taps: Taps::default(),
                 untapped: Vec::new(),
                 sources: Vec::new(),
@@ -163,7 +176,7 @@ fn start_one(
             }
         })?;
     let _ = start_result.recv();
-    Ok(Lane::new(sender, waker, thread, counters))
+    Ok(Lane::new(sender, (lent, browsers), waker, thread, counters))
 }
 
 /// One socket on each address. An address of the host that cannot be bound (a tunnel that went down meanwhile) is left

@@ -9,6 +9,7 @@ use std::time::Duration;
 use media_core::control::{Command, Event, LegId, SocketId, StreamIndex};
 use media_core::shard::{Input, Output, Shard};
 use mio::{Events, Poll};
+use rtrb::Producer;
 use sans_io::{Deadline, Time};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
@@ -18,7 +19,7 @@ use super::gather::Traffic;
 use super::injection::{Given, Source};
 use super::lane::Order;
 use super::mesh::Lanes;
-use super::sockets::{Sockets, WAKER};
+use super::sockets::{Pair, Sockets, WAKER};
 use super::tap::Taps;
 use crate::clock::Clock;
 use crate::spin::SpinGuard;
@@ -45,6 +46,11 @@ pub(super) struct Thread {
     pub(super) poll: Poll,
     pub(super) sockets: Sockets,
     pub(super) commands: Receiver<Order>,
+    /// Pairs of ports lent to signalling, for legs to come.
+    pub(super) lent: Producer<Pair>,
+    /// The leg that is being opened, whose addresses signalling knows already, and the pair that was lent for it.
+    pub(super) announced: Option<LegId>,
+    pub(super) borrowed: Option<Pair>,
     pub(super) taps: Taps,
     /// Tapped legs to which nobody listens any more.
     pub(super) untapped: Vec<LegId>,
@@ -86,22 +92,18 @@ impl Thread {
                 Err(error) => return Err(error),
             }
             for event in &ready_events {
-                match event.token() {
-                    WAKER => commands_wait = true,
-                    token => {
-                        let id = SocketId((token.0 - 1) as u32);
-                        if !ready.contains(&id) {
-                            ready.push(id);
-                        }
+                if event.token() != WAKER {
+                    let id = SocketId((event.token().0 - 1) as u32);
+                    if !ready.contains(&id) {
+                        ready.push(id);
                     }
                 }
             }
-            if commands_wait {
-                match self.take_commands(&mut deadline) {
-                    Taken::Everything => commands_wait = false,
-                    Taken::Some => {}
-                    Taken::End => return Ok(()),
-                }
+            // Before any packet, and without having been woken for them: some commands do not wake.
+            match self.take_commands(&mut deadline) {
+                Taken::Everything => commands_wait = false,
+                Taken::Some => commands_wait = true,
+                Taken::End => return Ok(()),
             }
             if self.lanes.bell.answer() {
                 self.take_messages(&mut buffer, &mut deadline);
@@ -118,6 +120,18 @@ impl Thread {
             }
             self.resend();
             self.flush_lanes();
+            self.lend();
+        }
+    }
+
+    /// Lends signalling pairs of ports that have rested, so that it can describe legs to come without asking.
+    fn lend(&mut self) {
+        let now = self.clock.now();
+        while !self.lent.is_full() {
+            let Some(pair) = self.sockets.lend(now) else {
+                return;
+            };
+            let _ = self.lent.push(pair);
         }
     }
 
@@ -151,6 +165,11 @@ impl Thread {
                     let command = self.obey(order);
                     self.shard.handle_input(now, Input::Command(command));
                     *deadline = self.drain(now);
+                    self.announced = None;
+                    if let Some(pair) = self.borrowed.take() {
+                        // The leg was refused.
+                        self.sockets.release(now, pair.map(|(id, _)| id));
+                    }
                 }
                 Err(TryRecvError::Empty) => {
                     self.counters
@@ -168,6 +187,13 @@ impl Thread {
     fn obey(&mut self, order: Order) -> Command {
         match order {
             Order::Command(command) => command,
+            Order::Open(command, pair) => {
+                if let Command::Open { leg, .. } = &command {
+                    self.announced = Some(*leg);
+                }
+                self.borrowed = pair;
+                command
+            }
             Order::Tap(leg, feed) => {
                 self.taps.add(leg, feed);
                 Command::Tap {
@@ -268,7 +294,9 @@ impl Thread {
             match self.shard.poll_output() {
                 Output::Transmit { socket, to, data } => self.sockets.send(socket, to, data),
                 Output::Bind { leg, local } => {
-                    let answer = match self.sockets.bind_pair(now, local) {
+                    let lent = self.borrowed.take();
+                    let lent = lent.inspect(|pair| self.sockets.use_again(*pair));
+                    let answer = match lent.or_else(|| self.sockets.bind_pair(now, local)) {
                         Some([rtp, rtcp]) => Input::Bound { leg, rtp, rtcp },
                         None => Input::BindFailed { leg },
                     };
@@ -293,6 +321,7 @@ impl Thread {
                     self.taps.remove(leg);
                     self.sources.retain(|source| source.leg != leg);
                 }
+                Output::Event(Event::Opened { leg, .. }) if self.announced == Some(leg) => {}
                 Output::Event(event) => self.emit(event),
                 Output::Timeout(deadline) => return deadline,
             }

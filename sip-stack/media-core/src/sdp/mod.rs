@@ -19,6 +19,7 @@ mod peek;
 mod read;
 mod section;
 mod security;
+mod text;
 mod write;
 
 pub use crypto::SrtpPolicy;

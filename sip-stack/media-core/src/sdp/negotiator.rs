@@ -3,7 +3,6 @@ mod fax;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sans_io::Rng;
-use sdp_types::Session;
 use smallvec::smallvec;
 
 use super::choose::{self, Audio, Path};
@@ -13,6 +12,7 @@ use super::peek::Peer;
 use super::read::read;
 use super::section::Section;
 use super::security::Secured;
+use super::text::Text;
 use super::write::{self, Line, Ours};
 use super::{Family, SdpError};
 use crate::negotiated::{
@@ -117,8 +117,8 @@ pub struct Negotiator {
     /// The `o=` address, fixed by the first description.
     origin: Option<IpAddr>,
     version: u64,
-    /// Description that was written last, with version 0.
-    written: Option<Session>,
+    /// Description that was written last, from its version on.
+    written: Option<String>,
     /// Keys that a phone is offered at first, if it is.
     keys: Vec<Crypto>,
     agreed: Agreed,
@@ -598,7 +598,7 @@ impl Negotiator {
             .first()
             .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), SocketAddr::ip);
         let origin = *self.origin.get_or_insert(first);
-        let mut session = write::session(
+        let session = write::session(
             self.session_id,
             origin,
             lines,
@@ -607,15 +607,13 @@ impl Negotiator {
             &self.config,
             &self.addresses,
         );
-        if self.written.as_ref() != Some(&session) {
+        let text = Text::of(&session);
+        if self.written.as_ref() != Some(&text.after) {
             self.version += 1;
-            self.written = Some(session.clone());
         }
-        session.origin.sess_version = self.version;
-        let mut out = Vec::new();
-        // Writing to memory does not fail.
-        let _ = session.write(&mut out);
-        String::from_utf8_lossy(&out).into_owned()
+        let whole = text.with_version(self.version);
+        self.written = Some(text.after);
+        whole
     }
 }
 

@@ -13,7 +13,7 @@ use crate::negotiated::Codec;
 use crate::outbox::Outbox;
 use crate::rtcp::{Compound, Outgoing, ReportBlock, Rtcp, SenderInfo, write_bye, write_report};
 use crate::stats::{Impairment, mos, ntp, round_trip};
-use crate::stream::{End, Place, Stream};
+use crate::stream::{End, MOST_KNOCKS, Place, Stream};
 
 /// Loss of 256 that the peer must report before it gets FEC: 2%.
 const LOSSY: u8 = 5;
@@ -69,6 +69,9 @@ impl Shard {
             return;
         };
         let stream = &mut *end.stream;
+        if bye && stream.is_alone() {
+            return;
+        }
         // A half less or more by chance (RFC 3550 §6.2, §6.3.1).
         let every = end.transport.report_interval();
         stream.report_at = Some(now + every.mul_f64(0.5 + self.rng.below(1_000) as f64 / 1_000.0));
@@ -154,6 +157,11 @@ impl End<'_> {
 }
 
 impl Stream {
+    /// True if nothing ever came and no more was sent than opens a path: nobody is there to take leave of.
+    fn is_alone(&self) -> bool {
+        self.count.received == 0 && self.egress.sent().0 <= MOST_KNOCKS
+    }
+
     /// Counts since the beginning.
     pub(super) fn report(&self) -> Report {
         let (packets_sent, octets_sent) = self.egress.sent();

@@ -13,6 +13,8 @@ use crate::outbox::Outbox;
 const KNOCK_AFTER: Duration = Duration::from_millis(100);
 const KNOCKS: u8 = 3;
 const ROUNDS: u8 = 3;
+/// Packets that a path is opened with, in all.
+pub(crate) const MOST_KNOCKS: u64 = KNOCKS as u64 * ROUNDS as u64;
 const NEXT_ROUND: Duration = Duration::from_secs(1);
 
 /// Silence that is still to be sent to a peer that may wait for it.

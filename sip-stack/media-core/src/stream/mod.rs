@@ -22,6 +22,7 @@ pub(crate) use announcement::Announcement;
 pub(crate) use count::Count;
 pub(crate) use feed::{Feed, Sink, TICK, Waiting};
 pub(crate) use injection::{Beneath, Injected};
+pub(crate) use knock::MOST_KNOCKS;
 pub(crate) use limit::limit;
 pub(crate) use player::Player;
 pub use playout::Playout;

@@ -71,7 +71,7 @@ impl Endpoint {
         state.proposed = proposed;
         state.knows_timer = request.supports("timer");
         state.dialogs.push(dialog);
-        self.usages.insert(usage, state);
+        self.usages.insert(usage, Box::new(state));
         if let Some(seconds) = request.expires() {
             // §13.3.1: the caller waits no longer than that.
             let until = now + Duration::from_secs(seconds.into());

@@ -77,7 +77,7 @@ impl Endpoint {
         state.min_se = draft.session.map_or(0, |session| session.min);
         state.wanted = draft.session.map(|session| session.expires);
         state.refresher = call.session_timer.and_then(|wish| wish.refresher);
-        self.usages.insert(usage, state);
+        self.usages.insert(usage, Box::new(state));
         self.timers.set(
             TimerKey::Usage(usage, Alarm::Ring),
             now + call.ring_timeout,

@@ -245,7 +245,7 @@ impl Endpoint {
 
     /// The message with this token could not be sent.
     pub(super) fn transmit_failed(&mut self, now: Time, token: u64) {
-        if self.clients.get(&token).is_some_and(ClientTx::is_open) {
+        if self.clients.get(&token).is_some_and(|tx| tx.is_open()) {
             self.fail(now, token, Silence::Transport);
         } else {
             self.server_transmit_failed(token);

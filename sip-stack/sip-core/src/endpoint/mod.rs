@@ -96,13 +96,14 @@ pub struct Endpoint {
     about: About,
     out: VecDeque<Output>,
     timers: Timers<TimerKey>,
-    clients: BTreeMap<u64, ClientTx>,
-    servers: BTreeMap<u64, ServerEntry>,
+    // Boxed, as are the others: what a tree holds is moved whenever a neighbour comes or goes.
+    clients: BTreeMap<u64, Box<ClientTx>>,
+    servers: BTreeMap<u64, Box<ServerEntry>>,
     /// Server transactions by what tells them apart.
     keys: BTreeMap<Key, u64>,
     /// Those that a request outside a dialog began, to find merged ones (RFC 3261 §8.2.2.2).
     merged: BTreeMap<Key, u64>,
-    usages: BTreeMap<UsageId, Usage>,
+    usages: BTreeMap<UsageId, Box<Usage>>,
     subscriptions: BTreeMap<SubscriptionId, Subscription>,
     requests: BTreeMap<RequestId, Outside>,
     queries: BTreeMap<QueryId, Pending>,

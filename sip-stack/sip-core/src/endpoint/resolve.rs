@@ -13,7 +13,6 @@ use super::client::Purpose;
 use super::event::Output;
 use super::ids::{QueryId, UsageId};
 use super::outgoing::Target;
-use super::usage::Usage;
 use super::wire::Draft;
 
 /// Time for which targets that failed are tried last, unless they named another time (`Retry-After`).
@@ -115,7 +114,8 @@ impl Endpoint {
                 purpose,
             } => {
                 self.remember(usage, &targets);
-                let over = usage.is_some_and(|usage| self.usages.get(&usage).is_none_or(Usage::is_over));
+                let over =
+                    usage.is_some_and(|usage| self.usages.get(&usage).is_none_or(|usage| usage.is_over()));
                 if over && !matches!(purpose, Purpose::Bye | Purpose::Farewell) {
                     self.settle(usage, purpose);
                     return usage.into_iter().for_each(|usage| self.reap(usage));

@@ -143,7 +143,7 @@ impl Endpoint {
             cseq: request.cseq().number,
         };
         self.held += entry.received;
-        self.servers.insert(id, entry);
+        self.servers.insert(id, Box::new(entry));
         self.arm_server(id);
         id
     }
@@ -331,7 +331,7 @@ impl Endpoint {
         self.arm(TimerKey::Server(id), deadline);
     }
 
-    pub(super) fn drop_server(&mut self, id: u64) -> Option<ServerEntry> {
+    pub(super) fn drop_server(&mut self, id: u64) -> Option<Box<ServerEntry>> {
         self.timers.cancel(TimerKey::Server(id));
         let entry = self.servers.remove(&id)?;
         self.held -= entry.received;

@@ -232,7 +232,7 @@ impl Endpoint {
 }
 
 /// The target that refused, which is the one to ask again, and those behind it.
-fn tx_target(clients: &std::collections::BTreeMap<u64, ClientTx>, id: u64) -> VecDeque<Destination> {
+fn tx_target(clients: &std::collections::BTreeMap<u64, Box<ClientTx>>, id: u64) -> VecDeque<Destination> {
     clients.get(&id).map_or_else(VecDeque::new, |tx| {
         std::iter::once(tx.to.clone())
             .chain(tx.more.iter().cloned())

@@ -177,7 +177,7 @@ impl Endpoint {
             state.session = Some(session);
             self.arm(TimerKey::Usage(usage, Alarm::Session), session.deadline());
         }
-        self.usages.insert(usage, state);
+        self.usages.insert(usage, Box::new(state));
         Some(usage)
     }
 }

@@ -112,7 +112,7 @@ impl Endpoint {
             state.reached = Some(tx.to.clone());
         }
         self.arm(TimerKey::Client(id), tx.deadline());
-        self.clients.insert(id, tx);
+        self.clients.insert(id, Box::new(tx));
     }
 
     /// CANCEL of an INVITE that is proceeding: same branch, same destination (§9.1).
@@ -127,7 +127,7 @@ impl Endpoint {
         let draft = Draft::bare(Method::Cancel);
         let tx = ClientTx::new(now, self.config.timing, draft, sent, to, usage, Purpose::Cancel);
         self.arm(TimerKey::Client(id), tx.deadline());
-        self.clients.insert(id, tx);
+        self.clients.insert(id, Box::new(tx));
     }
 
     pub(super) fn transmit(&mut self, to: Destination, data: Bytes, token: u64) {

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use super::params::{self, Params, find_outside, is_quoted_string, trim};
+use super::params::{self, Params, class, find_octet, find_outside, is_quoted_string, trim};
 use crate::uri::{Uri, UriRef};
 
 /// `name-addr` or `addr-spec` with parameters: the value of `From`, `To`, `Contact`, `Route`, `Refer-To` and others
@@ -25,13 +25,13 @@ impl<'a> NameAddr<'a> {
         let value = trim(value);
         let (display, uri, rest) = match find_open(value) {
             Some(open) => {
-                let close = open + value[open..].find('>')?;
+                let close = open + find_octet(&value[open..], b'>')?;
                 (trim(&value[..open]), &value[open + 1..close], &value[close + 1..])
             }
             None => {
-                let end = value.find(';').unwrap_or(value.len());
+                let end = find_octet(value, b';').unwrap_or(value.len());
                 let uri = trim(&value[..end]);
-                if uri.contains(['?', ',']) {
+                if uri.bytes().any(|byte| matches!(byte, b'?' | b',')) {
                     return None;
                 }
                 ("", uri, &value[end..])
@@ -85,16 +85,14 @@ fn find_open(value: &str) -> Option<usize> {
     } else {
         0
     };
-    let open = from + value[from..].find('<')?;
+    let open = from + find_octet(&value[from..], b'<')?;
     // `sip:a@b;x="<y>"` has its bracket in a parameter
-    (from > 0 || !value[..open].contains(';')).then_some(open)
+    (from > 0 || find_octet(&value[..open], b';').is_none()).then_some(open)
 }
 
 /// A quoted string, or words. More than tokens pass, since phones write `Front desk (2)`; `,`, `;` and quotes do not.
 fn display_ok(display: &str) -> bool {
-    let plain =
-        |b: u8| (b >= b' ' && b != 0x7f && !b"\",;<>\\".contains(&b)) || matches!(b, b'\t' | b'\r' | b'\n');
-    is_quoted_string(display) || display.bytes().all(plain)
+    class::all(display, class::DISPLAY) || is_quoted_string(display)
 }
 
 impl fmt::Display for NameAddr<'_> {

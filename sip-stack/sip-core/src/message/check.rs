@@ -1,5 +1,5 @@
 use super::fields::CSeq;
-use super::params::{Commas, find_outside};
+use super::params::Commas;
 use super::{Contact, Defect, HeaderName, Message, NameAddr, Start, Via, limits};
 use crate::uri::UriRef;
 
@@ -124,10 +124,9 @@ fn is_checked(id: HeaderName) -> bool {
 /// Checks the value of one field. Of `Via` only the first of a list is checked.
 pub(super) fn value(id: HeaderName, text: &str) -> Result<(), Defect> {
     let ok = match id {
-        HeaderName::Via => {
-            let first = find_outside(text, |b| b == b',').map_or(text, |comma| &text[..comma]);
-            Via::parse(super::params::trim(first)).is_some()
-        }
+        HeaderName::Via => Commas::split(text)
+            .next()
+            .is_some_and(|first| Via::parse(first).is_some()),
         // a tag without value would stand before the one that a response adds
         HeaderName::From | HeaderName::To => {
             NameAddr::parse(text).is_some_and(|address| address.param("tag") != Some(""))

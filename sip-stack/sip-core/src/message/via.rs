@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::params::{Params, is_token, trim};
+use super::params::{Params, class, find_octet, is_token, trim};
 use crate::flow::Transport;
 use crate::uri::{Host, parse_host_port};
 
@@ -27,14 +27,21 @@ impl<'a> Via<'a> {
     /// One value, no list.
     #[must_use]
     pub fn parse(value: &'a str) -> Option<Via<'a>> {
-        let (protocol, rest) = value.split_once('/')?;
-        let (version, rest) = rest.split_once('/')?;
-        if !trim(protocol).eq_ignore_ascii_case("SIP") || trim(version) != "2.0" {
-            return None;
-        }
+        let rest = match value.strip_prefix("SIP/2.0/") {
+            Some(rest) => rest,
+            None => {
+                let (protocol, rest) = value.split_once('/')?;
+                let (version, rest) = rest.split_once('/')?;
+                if !trim(protocol).eq_ignore_ascii_case("SIP") || trim(version) != "2.0" {
+                    return None;
+                }
+                rest
+            }
+        };
         let rest = trim(rest);
-        let (transport, rest) = rest.split_once(super::params::is_space)?;
-        let (sent_by, params) = rest.split_at(rest.find(';').unwrap_or(rest.len()));
+        let space = rest.bytes().position(|byte| class::is(byte, class::SPACE))?;
+        let (transport, rest) = (&rest[..space], &rest[space + 1..]);
+        let (sent_by, params) = rest.split_at(find_octet(rest, b';').unwrap_or(rest.len()));
         let sent_by = trim(sent_by);
         let (host, port) = parse_host_port(sent_by)?;
         let params = Params::new(trim(params));

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::message::params::trim;
+use crate::message::params::{class, find_octet, trim};
 
 /// The host of a URI or of a `sent-by`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,8 +24,7 @@ impl<'a> Host<'a> {
             let address = inner.parse().or_else(|_| inner.replacen(":::", "::", 1).parse());
             return address.ok().map(Host::V6);
         }
-        let name_char = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-        if text.is_empty() || text.len() > 255 || text.starts_with('.') || !text.bytes().all(name_char) {
+        if text.is_empty() || text.len() > 255 || text.starts_with('.') || !class::all(text, class::HOST) {
             return None;
         }
         // a name's last label begins with a letter, so whatever ends in a digit can be an address
@@ -76,9 +75,9 @@ impl fmt::Display for Host<'_> {
 
 /// `host[:port]` with spaces allowed around the colon, as in `sent-by`.
 pub(crate) fn parse_host_port(text: &str) -> Option<(Host<'_>, Option<u16>)> {
-    let colon = match text.rfind(']') {
-        Some(bracket) => text[bracket..].find(':').map(|at| bracket + at),
-        None => text.find(':'),
+    let colon = match text.bytes().rposition(|byte| byte == b']') {
+        Some(bracket) => find_octet(&text[bracket..], b':').map(|at| bracket + at),
+        None => find_octet(text, b':'),
     };
     let (host, port) = match colon {
         Some(at) => (&text[..at], Some(parse_port(trim(&text[at + 1..]))?)),

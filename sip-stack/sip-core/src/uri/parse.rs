@@ -2,22 +2,20 @@
 
 use super::host::parse_port;
 use super::{Host, Parts, Scheme, UriError};
+use crate::message::params::{class, find_octet};
 
 /// Places of the parts of a URI.
 pub(super) fn parse(text: &str) -> Result<Parts, UriError> {
     if text.len() > crate::message::limits::LINE {
         return Err(UriError::Length);
     }
-    let colon = text.find(':').ok_or(UriError::Scheme)?;
+    let colon = find_octet(text, b':').ok_or(UriError::Scheme)?;
     let name = &text[..colon];
     let scheme_char = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
-    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.bytes().all(scheme_char) {
+    if !name.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) || !name.bytes().all(scheme_char) {
         return Err(UriError::Scheme);
     }
-    if text
-        .bytes()
-        .any(|b| b <= b' ' || b >= 0x7f || matches!(b, b'<' | b'>' | b'"'))
-    {
+    if !class::all(text, class::URI) {
         return Err(UriError::Text);
     }
     let scheme = match name.len() {
@@ -45,7 +43,7 @@ pub(super) fn parse(text: &str) -> Result<Parts, UriError> {
     match scheme {
         Scheme::Other => return Ok(parts),
         Scheme::Tel => {
-            let number_end = rest.find(';').map_or(end, |semi| colon + 1 + semi);
+            let number_end = find_octet(rest, b';').map_or(end, |semi| colon + 1 + semi);
             let number = &text[colon + 1..number_end];
             let digit =
                 |b: u8| b.is_ascii_hexdigit() || matches!(b, b'+' | b'*' | b'#' | b'-' | b'.' | b'(' | b')');
@@ -59,7 +57,7 @@ pub(super) fn parse(text: &str) -> Result<Parts, UriError> {
         Scheme::Sip | Scheme::Sips => {}
     }
     // the first `@` ends the user part, which may itself hold `;`, `?` and `:`
-    let host_start = match rest.find('@') {
+    let host_start = match find_octet(rest, b'@') {
         Some(0) => return Err(UriError::User),
         Some(sign) => {
             check_user(&rest[..sign])?;
@@ -69,11 +67,12 @@ pub(super) fn parse(text: &str) -> Result<Parts, UriError> {
         None => colon + 1,
     };
     let rest = &text[host_start..];
-    let host_end = host_start + rest.find([';', '?']).unwrap_or(rest.len());
+    let host_end = rest.bytes().position(|byte| matches!(byte, b';' | b'?'));
+    let host_end = host_start + host_end.unwrap_or(rest.len());
     let host_port = &text[host_start..host_end];
-    let host_len = match host_port.find(']') {
+    let host_len = match find_octet(host_port, b']') {
         Some(bracket) => bracket + 1,
-        None => host_port.find(':').unwrap_or(host_port.len()),
+        None => find_octet(host_port, b':').unwrap_or(host_port.len()),
     };
     Host::parse(&host_port[..host_len]).ok_or(UriError::Host)?;
     parts.host = at(host_start, host_start + host_len);
@@ -82,18 +81,18 @@ pub(super) fn parse(text: &str) -> Result<Parts, UriError> {
         None if host_len < host_port.len() => return Err(UriError::Host),
         None => None,
     };
-    let question = text[host_end..].find('?').map(|q| host_end + q);
+    let question = find_octet(&text[host_end..], b'?').map(|q| host_end + q);
     parts.params = at(host_end, question.unwrap_or(end));
     if let Some(question) = question {
         parts.headers = at(question + 1, end);
     }
-    if text[host_end..question.unwrap_or(end)].contains('@') {
+    if find_octet(&text[host_end..question.unwrap_or(end)], b'@').is_some() {
         return Err(UriError::Host);
     }
     Ok(parts)
 }
 
-/// More than the grammar is let pass, since phones dial `#` unescaped; a `%` must be an escape.
+/// Octets of a user part alone; a `%` must be an escape.
 fn check_user(userinfo: &str) -> Result<(), UriError> {
     let bytes = userinfo.as_bytes();
     if bytes[0] == b':' {
@@ -101,9 +100,7 @@ fn check_user(userinfo: &str) -> Result<(), UriError> {
     }
     for (i, &byte) in bytes.iter().enumerate() {
         let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
-        let ok = byte.is_ascii_alphanumeric()
-            || b"-_.!~*'()&=+$,;?/:#[]^|{}`".contains(&byte)
-            || (byte == b'%' && hex(i + 1) && hex(i + 2));
+        let ok = class::is(byte, class::USER) || (byte == b'%' && hex(i + 1) && hex(i + 2));
         if !ok {
             return Err(UriError::User);
         }

@@ -64,6 +64,12 @@ fn is_fax(section: Section<'_>) -> bool {
 /// The fax that a first offer wants, and nothing beside (RFC 3362); `None` for any other offer, and for one that cannot be read.
 #[must_use]
 pub fn fax_alone(offer: &[u8]) -> Option<(Fax, Option<Family>)> {
+    if !offer
+        .windows(5)
+        .any(|octets| octets.eq_ignore_ascii_case(b"image"))
+    {
+        return None;
+    }
     let session = read(offer).ok()?;
     let is_talk = |section: Section<'_>| section.is_audio() && !section.is_rejected();
     if Section::all(&session).any(is_talk) {

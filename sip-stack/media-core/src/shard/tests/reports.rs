@@ -190,6 +190,21 @@ fn a_leg_ends_with_a_goodbye_a_report_and_its_sockets() {
 }
 
 #[test]
+fn nobody_is_told_goodbye_where_nobody_ever_was() {
+    let mut world = World::new(53);
+    let (silent, other) = (world.phone(Codec::Pcmu), world.phone(Codec::Pcmu));
+    world.bridge(silent, other);
+    world.run(4 * SECOND);
+    assert!(!world.peers[silent].heard.is_empty(), "its path was opened");
+    for leg in [silent, other].map(|peer| world.leg(peer)) {
+        world.command(Command::Close { leg });
+    }
+    world.run(SECOND);
+    let goodbye = |data: &Vec<u8>| Compound::parse(data).any(|packet| matches!(packet, Ok(Rtcp::Bye(_))));
+    assert!(!world.peers[silent].rtcp.iter().any(goodbye));
+}
+
+#[test]
 fn a_full_shard_a_failed_bind_and_a_late_bind_are_answered() {
     let mut world = World::new(54);
     let local = "10.0.0.1".parse().unwrap();
