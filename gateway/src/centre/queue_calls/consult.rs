@@ -2,21 +2,21 @@
 
 use call_engine::acd::{CallId, Input};
 
+use super::super::call::Call;
 use super::super::command::{Refused, Target};
 use super::super::context::Ctx;
-use super::Controller;
+use super::QueueCalls;
 
-impl Controller {
+impl QueueCalls {
     /// Lets an agent ask somebody, while the caller hears music.
     pub(super) fn begin_consult(&mut self, id: CallId, to: &Target, cx: &mut Ctx<'_>) -> Result<(), Refused> {
         let agent = self.talking(id)?;
-        let call = self.calls.get(&id).ok_or(Refused::UnknownCall)?;
+        let call = self.calls().get(id).ok_or(Refused::UnknownCall)?;
         if call.consult().is_some() || call.has_others() {
             return Err(Refused::WrongState);
         }
         let target = self.targets(cx).party(agent.agent, to)?;
-        let (call, mut context) = self.call(id, cx).ok_or(Refused::UnknownCall)?;
-        let asked = call.ask(target, &mut context)?;
+        let asked = self.ask(id, cx, |call, cx| call.ask(target, cx))?;
         // Nothing is assigned to somebody who is asked by a colleague.
         self.count_lines(asked.as_deref(), cx);
         self.input(Input::Held { call: id, held: true }, cx);
@@ -25,8 +25,7 @@ impl Controller {
 
     /// Attended transfer: the caller and the consulted party talk, and the agent is out.
     pub(super) fn complete(&mut self, id: CallId, cx: &mut Ctx<'_>) -> Result<(), Refused> {
-        let (call, mut context) = self.call(id, cx).ok_or(Refused::UnknownCall)?;
-        let agent = call.complete(&mut context)?;
+        let agent = self.ask(id, cx, Call::complete)?;
         self.hand_over(id, agent, cx);
         tracing::debug!(agent = agent.0, "attended transfer");
         Ok(())

@@ -3,33 +3,26 @@
 use call_engine::acd::{AgentId, CallId, Input, Intent, Refusal};
 
 use super::super::call::{self, AgentLeg, Call};
-use super::super::command::{Asked, By, Command, Refused};
+use super::super::command::{By, Command, Refused};
 use super::super::context::Ctx;
 use super::super::ids;
-use super::super::journal::Answer;
 use super::super::view::Change;
-use super::Controller;
+use super::QueueCalls;
 
-impl Controller {
-    /// Carries out a command, or refuses it. The reply is sent once the result is durable and published. True
-    /// if it was carried out.
-    pub fn command(&mut self, asked: Asked, cx: &mut Ctx<'_>) -> bool {
-        let Asked { by, command, reply } = asked;
-        let result = self.obey(&by, command, cx);
-        let done = result.is_ok();
-        self.count_lines(None, cx);
-        self.publisher.answer(Answer { reply, result });
-        self.publish(cx.now);
-        done
-    }
-
-    fn obey(&mut self, by: &By, command: Command, cx: &mut Ctx<'_>) -> Result<(), Refused> {
+impl QueueCalls {
+    /// Carries out a command, or refuses it.
+    pub(in crate::centre) fn obey(
+        &mut self,
+        by: &By,
+        command: Command,
+        cx: &mut Ctx<'_>,
+    ) -> Result<(), Refused> {
         match command {
             Command::Reconfigure(reconfiguration) => self.reconfigure(*reconfiguration, cx),
             // The switch has it.
             Command::HandleCalls { .. } => {
                 let what = "call-handling".to_owned();
-                self.publisher.change(cx.now, Change::Config { what });
+                self.publication().change(cx.now, Change::Config { what });
                 Ok(())
             }
             Command::Intent { agent, intent } => {
@@ -68,10 +61,6 @@ impl Controller {
             }
             Command::Leave { call } => self.leave(self.rights().call(by, &call)?, cx),
             Command::HangUp { call } => {
-                if let Some(session) = self.rights().direct_call(by, &call) {
-                    cx.coordinator.terminate_session(cx.now, session);
-                    return Ok(());
-                }
                 let call = self.rights().call(by, &call)?;
                 self.with(call, cx, |call, cx| call.hang_up(by, cx));
                 Ok(())
@@ -81,18 +70,16 @@ impl Controller {
                 call,
                 disposition,
                 notes,
-            } => self.note(by, &call, disposition, notes),
+            } => self.note(by, &call, (disposition, notes), cx),
             Command::Supervise { call, mode } => {
                 let call = self.rights().call(by, &call)?;
                 let name = self.rights().supervisor(by)?.to_owned();
-                let (call, mut cx) = self.call(call, cx).ok_or(Refused::UnknownCall)?;
-                call.supervise(name, mode, &mut cx)
+                self.ask(call, cx, |call, cx| call.supervise(name, mode, cx))
             }
             Command::Unsupervise { call } => {
                 let call = self.rights().call(by, &call)?;
                 let name = self.rights().name(by)?.to_owned();
-                let (call, mut cx) = self.call(call, cx).ok_or(Refused::UnknownCall)?;
-                call.unsupervise(&name, &mut cx)
+                self.ask(call, cx, |call, cx| call.unsupervise(&name, cx))
             }
             Command::PageAlive { agent } => {
                 let agent = self.rights().agent(&agent)?;
@@ -109,14 +96,13 @@ impl Controller {
         cx: &mut Ctx<'_>,
         act: impl FnOnce(&mut Call, &mut call::Context<'_>) -> Result<Input, Refused>,
     ) -> Result<(), Refused> {
-        let (call, mut context) = self.call(id, cx).ok_or(Refused::UnknownCall)?;
-        let input = act(call, &mut context)?;
+        let input = self.ask(id, cx, act)?;
         check(self.input(input, cx))
     }
 
     /// The agent who talks with the caller, and the agent's leg.
     pub(super) fn talking(&self, call: CallId) -> Result<AgentLeg, Refused> {
-        let call = self.calls.get(&call).ok_or(Refused::UnknownCall)?;
+        let call = self.calls().get(call).ok_or(Refused::UnknownCall)?;
         call.talking().ok_or(Refused::WrongState)
     }
 
@@ -126,12 +112,12 @@ impl Controller {
         // Once the agent is free, nothing more is assigned.
         let intent = Intent::Offline;
         let refused = self.input(Input::Intent { agent, intent }, cx);
-        let theirs = self.calls_of(agent).next();
+        let theirs = self.calls().of_agent(agent).next();
         if let Some(id) = theirs {
             if let Some(session) = self.with(id, cx, |call, cx| call.stop_consulting(cx)) {
                 cx.coordinator.terminate_session(cx.now, session);
             }
-            if self.calls.get(&id).is_some_and(Call::has_others) {
+            if self.calls().get(id).is_some_and(Call::has_others) {
                 self.leave_to_others(id, agent, cx);
             } else {
                 self.requeue(id, None, None, cx)?;
@@ -147,20 +133,21 @@ impl Controller {
         &mut self,
         by: &By,
         call: &str,
-        disposition: Option<String>,
-        notes: Option<String>,
+        (disposition, notes): (Option<String>, Option<String>),
+        cx: &mut Ctx<'_>,
     ) -> Result<(), Refused> {
         let id = by.person().ok_or(Refused::NotAllowed)?;
         let agent = self.rights().agent(id)?;
         let number = ids::read_call(call).ok_or(Refused::UnknownCall)?;
-        let person = self.directory.person_by_id(id).ok_or(Refused::UnknownAgent)?;
-        let call = self.calls.get_mut(&number).ok_or(Refused::UnknownCall)?;
-        if !call.agents().contains(&agent) {
-            return Err(Refused::UnknownCall);
-        }
-        call.note((id, &person.display), disposition, notes);
-        self.publisher.call(number);
-        Ok(())
+        self.ask(number, cx, |call, cx| {
+            let person = cx.directory.person_by_id(id).ok_or(Refused::UnknownAgent)?;
+            if !call.agents().contains(&agent) {
+                return Err(Refused::UnknownCall);
+            }
+            call.note((id, &person.display), disposition, notes);
+            cx.publisher.call(number);
+            Ok(())
+        })
     }
 }
 

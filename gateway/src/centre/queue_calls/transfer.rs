@@ -4,19 +4,19 @@ use call_engine::acd::{AgentId, CallId, QueueId};
 
 use super::super::command::{Refused, Target};
 use super::super::context::Ctx;
-use super::Controller;
+use super::QueueCalls;
 use super::commands::check;
 use crate::routing::Callee;
 
-impl Controller {
+impl QueueCalls {
     pub(super) fn transfer(&mut self, id: CallId, to: Target, cx: &mut Ctx<'_>) -> Result<(), Refused> {
         let agent = self.talking(id)?.agent;
-        if self.calls.get(&id).is_some_and(|call| call.consult().is_some()) {
+        if self.calls().get(id).is_some_and(|call| call.consult().is_some()) {
             return Err(Refused::WrongState);
         }
         match to {
             Target::Queue(queue) => {
-                let queue = self.directory.queue_by_id(&queue);
+                let queue = self.directory().queue_by_id(&queue);
                 let queue = queue.ok_or(Refused::UnknownQueue)?.config.id;
                 self.send_on((id, agent), Some(queue), None, cx)
             }
@@ -48,13 +48,11 @@ impl Controller {
         colleague: Option<AgentId>,
         cx: &mut Ctx<'_>,
     ) -> Result<(), Refused> {
-        let call = self.calls.get_mut(&id).ok_or(Refused::UnknownCall)?;
-        let before = call.set_transferred_by(Some(agent));
+        let before = self.try_with(id, cx, |call, _| call.set_transferred_by(Some(agent)));
+        let before = before.ok_or(Refused::UnknownCall)?;
         let done = self.requeue(id, queue, colleague, cx);
-        if done.is_err()
-            && let Some(call) = self.calls.get_mut(&id)
-        {
-            call.set_transferred_by(before);
+        if done.is_err() {
+            self.try_with(id, cx, |call, _| call.set_transferred_by(before));
         }
         done
     }
@@ -67,8 +65,7 @@ impl Controller {
         agent: Option<AgentId>,
         cx: &mut Ctx<'_>,
     ) -> Result<(), Refused> {
-        let (call, mut context) = self.call(id, cx).ok_or(Refused::UnknownCall)?;
-        let input = call.requeue(queue, agent, &mut context);
+        let input = self.ask(id, cx, |call, cx| Ok(call.requeue(queue, agent, cx)))?;
         check(self.input(input, cx))
     }
 }

@@ -10,18 +10,18 @@ use sip_core::message::StatusCode;
 use super::super::command::{Refused, Target};
 use super::super::context::Ctx;
 use super::super::legs::Role;
-use super::Controller;
+use super::QueueCalls;
 use crate::routing::Destination;
 
-impl Controller {
+impl QueueCalls {
     /// A leg's peer asks for a transfer (REFER).
     pub(super) fn refer(&mut self, leg: LegId, to: &ReferTo, cx: &mut Ctx<'_>) {
-        let outcome = match (self.legs.role(leg).cloned(), to) {
+        let outcome = match (self.calls().role(leg).cloned(), to) {
             (Some(Role::Agent(call)), ReferTo::Number(number)) => self.refer_blind(call, leg, number, cx),
-            (Some(Role::Agent(call)), ReferTo::Leg(other)) if !self.legs.has(*other) => {
+            (Some(Role::Agent(call)), ReferTo::Leg(other)) if !self.calls().has_leg(*other) => {
                 self.refer_attended(call, (leg, *other), leg, cx)
             }
-            (None, ReferTo::Leg(other)) => match self.legs.role(*other).cloned() {
+            (None, ReferTo::Leg(other)) => match self.calls().role(*other).cloned() {
                 Some(Role::Agent(call)) => self.refer_attended(call, (*other, leg), leg, cx),
                 _ => Err(Refused::WrongState),
             },
@@ -38,10 +38,10 @@ impl Controller {
     /// A phone asks for the place of a leg of the call centre (INVITE with `Replaces`). An agent may go on at another phone of its
     /// own, callers and those who joined may be replaced by anybody who may replace them elsewhere.
     pub(super) fn replaces(&mut self, session: SessionId, (leg, replaced): (LegId, LegId), cx: &mut Ctx<'_>) {
-        let is_granted = match self.legs.role(replaced) {
+        let is_granted = match self.calls().role(replaced) {
             Some(Role::Caller(_) | Role::Other(_)) => true,
             Some(Role::Agent(call)) => {
-                let call = self.calls.get(call);
+                let call = self.calls().get(*call);
                 let consults = call.is_some_and(|call| call.consult().is_some());
                 !consults && cx.coordinator.user_of(leg) == cx.coordinator.user_of(replaced)
             }
@@ -57,7 +57,7 @@ impl Controller {
     /// A leg gave its place to another one.
     pub(super) fn replaced(&mut self, old: LegId, to: &[LegId], cx: &mut Ctx<'_>) {
         // A leg that was transferred to several went to a conference, which is none of ours.
-        let (Some(role), [new]) = (self.legs.role(old).cloned(), to) else {
+        let (Some(role), [new]) = (self.calls().role(old).cloned(), to) else {
             return;
         };
         if let Role::Caller(id) | Role::Agent(id) | Role::Other(id) = role {
@@ -70,12 +70,12 @@ impl Controller {
         cx.coordinator.accept_refer(cx.now, leg);
         let target = match self.targets(cx).route(agent, number) {
             Destination::Queue { name, .. } => {
-                let queue = self.directory.queue_by_name(&name);
+                let queue = self.directory().queue_by_name(&name);
                 Target::Queue(queue.ok_or(Refused::UnknownQueue)?.id.clone())
             }
             Destination::Party(party) => match *party {
-                Party::User(name) if self.directory.agent_of(&name).is_some() => {
-                    let person = self.directory.person(&name).ok_or(Refused::UnknownAgent)?;
+                Party::User(name) if self.directory().agent_of(&name).is_some() => {
+                    let person = self.directory().person(&name).ok_or(Refused::UnknownAgent)?;
                     Target::Agent(person.id.clone())
                 }
                 _ => Target::Number(number.to_owned()),
@@ -103,7 +103,7 @@ impl Controller {
         cx: &mut Ctx<'_>,
     ) -> Result<(), Refused> {
         let agent = self.talking(id)?;
-        let call = self.calls.get(&id).ok_or(Refused::UnknownCall)?;
+        let call = self.calls().get(id).ok_or(Refused::UnknownCall)?;
         if call.consult().is_some() || agent.leg != agent_leg {
             return Err(Refused::WrongState);
         }
@@ -111,8 +111,7 @@ impl Controller {
         if cx.coordinator.session_of_leg(aside).is_none() {
             return Err(Refused::WrongState);
         }
-        let (call, mut context) = self.call(id, cx).ok_or(Refused::UnknownCall)?;
-        call.join_through((agent_leg, aside), &mut context)?;
+        self.ask(id, cx, |call, cx| call.join_through((agent_leg, aside), cx))?;
         self.hand_over(id, agent.agent, cx);
         for leg in [aside, agent_leg] {
             cx.coordinator.drop_leg(cx.now, leg);

@@ -5,15 +5,14 @@ use session_core::{Cause, LegId};
 
 use super::super::call::{Call, CallState};
 use super::super::context::Ctx;
-use super::Controller;
+use super::QueueCalls;
 
-impl Controller {
+impl QueueCalls {
     /// The agent's page is gone, or is back by itself.
     pub(super) fn agent_away(&mut self, id: CallId, away: bool, cx: &mut Ctx<'_>) {
         if away {
             self.lose_agent(id, cx);
         } else {
-            self.takeovers.cancel(id);
             self.drive(id, cx, |call, cx| Some(call.agent_came_back(cx)));
         }
     }
@@ -24,15 +23,12 @@ impl Controller {
         let Some(gone) = self.with(id, cx, |call, cx| call.agent_is_gone(cx)) else {
             return;
         };
-        if let Some(call) = self.calls.get(&id) {
-            self.takeovers.expect(id, call, cx.now);
-        }
         self.input(gone, cx);
     }
 
     /// The leg of an agent is out of its call.
     pub(super) fn agent_left(&mut self, id: CallId, cause: Cause, cx: &mut Ctx<'_>) {
-        let others = self.calls.get(&id).filter(|call| call.has_others());
+        let others = self.calls().get(id).filter(|call| call.has_others());
         match (cause, others.and_then(Call::agent)) {
             // The page is gone, or its media broke: the agent may come back.
             (Cause::Away | Cause::Lost | Cause::Failed, _) => self.lose_agent(id, cx),
@@ -51,22 +47,22 @@ impl Controller {
     ) {
         let back = self.with(id, cx, |call, cx| call.new_page_answered((invitation, leg), cx));
         if let Some(back) = back {
-            self.takeovers.cancel(id);
             self.input(back, cx);
         }
     }
 
     /// Calls the page of an agent, which is there again, into the call that the agent had before a restart.
     pub(super) fn call_back(&mut self, agent: AgentId, cx: &mut Ctx<'_>) {
-        let Some(person) = self.directory.agent(agent) else {
+        let Some(person) = self.directory().agent(agent) else {
             debug_assert!(false, "no agent {agent:?}, who registered");
             return;
         };
         let user = person.name.clone();
         let had: Vec<CallId> = self
-            .calls_of(agent)
+            .calls()
+            .of_agent(agent)
             .filter(|id| {
-                let call = self.calls.get(id);
+                let call = self.calls().get(*id);
                 call.is_some_and(|call| matches!(call.state(), CallState::AgentAway { leg: None, .. }))
             })
             .collect();
@@ -77,9 +73,9 @@ impl Controller {
 
     /// Gives three-way calls whose agent's page has not come back to a colleague in them.
     pub(super) fn take_over(&mut self, cx: &mut Ctx<'_>) {
-        while let Some(id) = self.takeovers.pop_due(cx.now) {
+        while let Some(id) = self.pop_takeover(cx.now) {
             // The agent is back, or those who could take the call have left it.
-            let Some(call) = self.calls.get(&id) else {
+            let Some(call) = self.calls().get(id) else {
                 continue;
             };
             let CallState::AgentAway { agent, .. } = *call.state() else {
@@ -89,19 +85,11 @@ impl Controller {
                 continue;
             }
             self.leave_to_others(id, agent, cx);
-            let goes_home = self.engine.agent(agent);
+            let goes_home = self.engine().agent(agent);
             if goes_home.is_none_or(|state| state.next != Some(Intent::Offline)) {
                 let intent = Intent::Paused(LOST.into());
                 self.input(Input::Intent { agent, intent }, cx);
             }
         }
-    }
-
-    /// Calls that an agent has, or had before a restart.
-    pub(super) fn calls_of(&self, agent: AgentId) -> impl Iterator<Item = CallId> {
-        self.calls
-            .iter()
-            .filter(move |(_, call)| call.agent() == Some(agent))
-            .map(|(id, _)| *id)
     }
 }

@@ -8,16 +8,16 @@ use super::super::command::{Reconfiguration, Refused};
 use super::super::context::Ctx;
 use super::super::reconfigure::Differences;
 use super::super::view::Change;
-use super::Controller;
+use super::QueueCalls;
 
-impl Controller {
+impl QueueCalls {
     /// Applies another configuration, all of it or nothing.
     pub(super) fn reconfigure(
         &mut self,
         reconfiguration: Reconfiguration,
         cx: &mut Ctx<'_>,
     ) -> Result<(), Refused> {
-        let before = Arc::clone(&self.directory);
+        let before = Arc::clone(self.directory());
         let after = Arc::new((*reconfiguration.directory).clone().after(&before));
         let differences = Differences::between(&before, &after);
         let mut queues = differences.gone_queues.iter();
@@ -28,17 +28,12 @@ impl Controller {
         if agents.any(|(agent, _)| self.has_call(agent.id)) {
             return Err(Refused::AgentBusy);
         }
-        self.directory = Arc::clone(&after);
-        self.publisher.batch().directory = Some(Arc::clone(&after));
+        self.set_directory(Arc::clone(&after));
         self.apply_differences(&differences, cx);
-        for queue in self.publisher.take_queues() {
-            if let Some(queue) = self.projection().queue(cx.now, queue) {
-                self.publisher.change(cx.now, Change::Queue(queue));
-            }
-        }
+        self.publish_changed_queues(cx.now);
         for what in &reconfiguration.what {
             let what = (*what).to_owned();
-            self.publisher.change(cx.now, Change::Config { what });
+            self.publication().change(cx.now, Change::Config { what });
         }
         let_register(reconfiguration, cx);
         // Somebody whose phone is registered takes calls from now on.
@@ -52,41 +47,40 @@ impl Controller {
 
     fn apply_differences(&mut self, differences: &Differences<'_>, cx: &mut Ctx<'_>) {
         for queue in differences.queues() {
-            self.today
-                .set_service_level(queue.config.id, queue.service_level());
+            self.publication().set_queue(queue);
         }
         for input in differences.inputs() {
             self.input(input, cx);
         }
-        self.publisher.queues(differences.queues_to_publish());
+        self.publication().queues(differences.queues_to_publish());
         for agent in differences.agents() {
-            self.publisher.agent(agent.id);
+            self.publication().agent(agent.id);
         }
         for (agent, person) in &differences.gone_agents {
             self.input(Input::RemoveAgent(agent.id), cx);
-            self.agents.unregister(agent.id);
+            self.unregister(agent.id);
             let id = person.id.clone();
-            self.publisher.change(cx.now, Change::AgentRemoved { id });
+            self.publication().change(cx.now, Change::AgentRemoved { id });
         }
         for queue in &differences.gone_queues {
             self.input(Input::RemoveQueue(queue.config.id), cx);
             let id = queue.id.clone();
-            self.publisher.change(cx.now, Change::QueueRemoved { id });
+            self.publication().change(cx.now, Change::QueueRemoved { id });
         }
     }
 
     fn has_calls(&self, queue: QueueId) -> bool {
-        self.engine.calls().any(|call| call.queue == queue)
+        self.engine().calls().any(|call| call.queue == queue)
             || self
-                .calls
+                .calls()
                 .values()
                 .any(|call| call.queue() == queue || call.fallback() == Some(queue))
     }
 
     fn has_call(&self, agent: AgentId) -> bool {
-        let state = self.engine.agent(agent);
+        let state = self.engine().agent(agent);
         let works = state.is_some_and(|state| matches!(state.work, Work::Call(_)));
-        works || self.calls_of(agent).next().is_some()
+        works || self.calls().of_agent(agent).next().is_some()
     }
 }
 

@@ -4,11 +4,11 @@ use call_engine::Origin;
 use call_engine::acd::{AgentId, AssignmentId, CallId, Input, Output, Target};
 use sans_io::Time;
 
+use super::super::call::Call;
 use super::super::context::Ctx;
-use super::super::view;
-use super::Controller;
+use super::QueueCalls;
 
-impl Controller {
+impl QueueCalls {
     /// Acts on an output of the engine; the result must be reported to the engine. A call of the engine's may have none here: one from
     /// before a restart whose caller was not asked to go on yet.
     pub(super) fn act(&mut self, output: Output, cx: &mut Ctx<'_>) -> Option<Input> {
@@ -20,9 +20,7 @@ impl Controller {
                 deadline,
             } => return self.assign((assignment, call, agent), deadline, cx),
             Output::AskCaller { call } => {
-                if let Some((call, mut cx)) = self.call(call, cx) {
-                    call.ask_caller(&mut cx);
-                }
+                self.try_with(call, cx, |call, cx| call.ask_caller(cx));
             }
             Output::Rescind {
                 assignment,
@@ -30,7 +28,7 @@ impl Controller {
                 ..
             } => {
                 // One that a phone could not ring for is over already.
-                if let Some(call) = self.legs.remove_assignment(assignment) {
+                if let Some(call) = self.remove_assignment(assignment) {
                     self.with(call, cx, |call, cx| call.rescind(assignment, elsewhere, cx));
                 }
             }
@@ -40,26 +38,20 @@ impl Controller {
                 agent,
             } => return self.connect(assignment, call, agent, cx),
             Output::Wait { call, .. } => {
-                if let Some((call, mut cx)) = self.call(call, cx) {
-                    call.wait(&mut cx);
-                }
+                self.try_with(call, cx, Call::wait);
             }
             Output::Overflow { call, target, .. } => self.overflow(call, target, cx),
             Output::HangUp { call } => {
-                if let Some((call, mut cx)) = self.call(call, cx) {
-                    call.terminate(&mut cx);
-                }
+                self.try_with(call, cx, |call, cx| call.terminate(cx));
             }
             Output::Probe { agent } => {
-                if let Some(person) = self.directory.agent(agent) {
+                if let Some(person) = self.directory().agent(agent) {
                     cx.coordinator.probe(cx.now, &person.name);
                 }
             }
             Output::Announce { call, position, .. } => {
-                self.publisher.call(call);
-                if let Some((call, mut cx)) = self.call(call, cx) {
-                    call.announce(position, &mut cx);
-                }
+                self.publication().call(call);
+                self.try_with(call, cx, |call, cx| call.announce(position, cx));
             }
             Output::Record(_) | Output::Refused(_) | Output::Timeout(_) => {}
         }
@@ -73,14 +65,11 @@ impl Controller {
         deadline: Time,
         cx: &mut Ctx<'_>,
     ) -> Option<Input> {
-        let call = self.call(id, cx);
-        if !call.is_some_and(|(call, mut cx)| call.assign((assignment, agent), deadline, &mut cx)) {
+        let rings = self.try_with(id, cx, |call, cx| call.assign((assignment, agent), deadline, cx));
+        if rings != Some(true) {
             return Some(Input::AssignmentLost { assignment });
         }
-        if let Some(assignment) = self.projection().assignment(assignment, id, agent) {
-            let made = view::Change::AssignmentMade(assignment);
-            self.publisher.change(cx.now, made);
-        }
+        self.assignment_made(cx.now, (assignment, id, agent));
         None
     }
 
@@ -92,22 +81,21 @@ impl Controller {
         agent: AgentId,
         cx: &mut Ctx<'_>,
     ) -> Option<Input> {
-        self.legs.remove_assignment(assignment);
-        let call = self.call(id, cx);
-        if !call.is_some_and(|(call, mut cx)| call.take(assignment, agent, &mut cx)) {
+        self.remove_assignment(assignment);
+        let taken = self.try_with(id, cx, |call, cx| call.take(assignment, agent, cx));
+        if taken != Some(true) {
             return Some(Input::NotConnected { call: id });
         }
-        self.agents.took(agent, id);
+        self.took(agent, id);
         None
     }
 
     /// Sends a call that its queue does not keep where the queue says.
     fn overflow(&mut self, id: CallId, target: Target, cx: &mut Ctx<'_>) {
         // One whose caller was not asked to go on since a restart gets a BYE then.
-        let Some(call) = self.calls.get_mut(&id) else {
+        let Some(released) = self.try_with(id, cx, |call, cx| call.release(cx.now)) else {
             return;
         };
-        let released = call.release(cx.now);
         debug_assert_eq!(released, Default::default(), "a queue has no agent's call");
         if let Target::Number(number) = target
             && let Ok(callee) = cx.routing.phone(cx.now, Origin::Gateway, &number)

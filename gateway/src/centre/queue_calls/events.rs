@@ -1,15 +1,13 @@
 //! Events of calls and their consequences: somebody answers, leaves, disappears, comes back.
 
 use call_engine::acd::{CallId, Input};
-use session_core::{CallRecord, Cause, Event, LegId, ReferTo, Registrant, SessionId};
+use session_core::{CallRecord, Cause, Event, LegId, ReferTo, SessionId};
 use sip_core::message::StatusCode;
 
 use super::super::call::ConsultEnd;
 use super::super::context::Ctx;
-use super::super::history;
 use super::super::legs::Role;
-use super::super::view::Change;
-use super::Controller;
+use super::QueueCalls;
 
 /// SIP responses by which somebody pressed a button (RFC 3261 §21.4.24, §21.6).
 const DECLINED: [StatusCode; 3] = [
@@ -18,11 +16,17 @@ const DECLINED: [StatusCode; 3] = [
     StatusCode::DECLINE,
 ];
 
-impl Controller {
+impl QueueCalls {
+    /// Acts on what is due.
+    pub(in crate::centre) fn handle_timeout(&mut self, cx: &mut Ctx<'_>) {
+        self.input(Input::Timeout, cx);
+        self.recover_due(cx);
+        self.take_over(cx);
+    }
+
     /// True for an event of a leg, an invitation or a session of the call centre's own. Whatever was started elsewhere in the gateway
     /// is none of its business.
-    #[must_use]
-    pub fn owns(&self, event: &Event) -> bool {
+    pub(in crate::centre) fn owns(&self, event: &Event) -> bool {
         match event {
             Event::InvitationRings { invitation: leg, .. }
             | Event::InvitationAnswered { invitation: leg, .. }
@@ -37,49 +41,50 @@ impl Controller {
             | Event::Restored { leg, .. }
             | Event::Transferred { leg, .. }
             | Event::Replaces { replaced: leg, .. }
-            | Event::Joins { joined: leg, .. } => self.legs.has(*leg),
+            | Event::Joins { joined: leg, .. } => self.calls().has_leg(*leg),
             Event::Refer { leg, to, .. } => {
-                self.legs.has(*leg) || matches!(to, ReferTo::Leg(other) if self.legs.has(*other))
+                self.calls().has_leg(*leg)
+                    || matches!(to, ReferTo::Leg(other) if self.calls().has_leg(*other))
             }
-            Event::Bridged { legs, .. } => self.agent_call(legs).is_some(),
+            Event::Bridged { legs, .. } => self.calls().of_agent_leg(legs).is_some(),
             Event::Returned { session, .. } | Event::Ended { session, .. } => {
-                self.legs.call_of_session(*session).is_some()
+                self.calls().of_session(*session).is_some()
             }
             _ => false,
         }
     }
 
-    /// Acts on an event that it [owns](Controller::owns).
-    pub fn handle(&mut self, event: &Event, cx: &mut Ctx<'_>) {
+    /// Acts on an event that it [owns](QueueCalls::owns).
+    pub(in crate::centre) fn handle(&mut self, event: &Event, cx: &mut Ctx<'_>) {
         match event {
             Event::InvitationRings { invitation, .. } => {
-                if let Some(Role::Assignment(assignment)) = self.legs.role(*invitation) {
+                if let Some(Role::Assignment(assignment)) = self.calls().role(*invitation) {
                     let assignment = *assignment;
                     self.input(Input::Rung { assignment }, cx);
                 }
             }
             Event::InvitationAnswered { invitation, leg, .. } => {
-                if let Some(role) = self.legs.answered(*invitation, *leg) {
+                if let Some(role) = self.move_role(*invitation, *leg) {
                     self.answered(*invitation, *leg, role, cx);
                 }
             }
             Event::InvitationEnded { invitation, code, .. } => {
-                if let Some(role) = self.legs.remove(*invitation) {
+                if let Some(role) = self.remove_leg(*invitation) {
                     self.unanswered(*invitation, role, *code, cx);
                 }
             }
             Event::Bridged { legs, .. } => {
-                if let Some(call) = self.agent_call(legs) {
+                if let Some(call) = self.calls().of_agent_leg(legs) {
                     self.drive(call, cx, |call, cx| call.audio_began(cx));
                 }
             }
             Event::Left { leg, cause, .. } => {
-                if let Some(role) = self.legs.remove(*leg) {
+                if let Some(role) = self.remove_leg(*leg) {
                     self.left(*leg, role, *cause, cx);
                 }
             }
             Event::Returned { session, user, .. } => {
-                if let Some(call) = self.legs.call_of_session(*session) {
+                if let Some(call) = self.calls().of_session(*session) {
                     self.with(call, cx, |call, cx| call.call_agent_back(user, cx));
                 }
             }
@@ -101,73 +106,42 @@ impl Controller {
             | Event::Answered { leg, .. }
             | Event::Changed { leg, .. }
             | Event::Restored { leg, .. } => {
-                if let Some(role) = self.legs.role(*leg).cloned() {
+                if let Some(role) = self.calls().role(*leg).cloned() {
                     self.leg_changed(role, event, cx);
                 }
             }
             _ => {}
         }
-        self.settle(event, cx);
     }
 
-    /// Takes from an event that it does not own what concerns agents: registrations, signs of life, and calls of their own.
-    pub fn observe(&mut self, event: &Event, cx: &mut Ctx<'_>) {
+    /// Takes from an event that it does not own what concerns agents: registrations, signs of life, and consultations that outlast
+    /// their calls.
+    pub(in crate::centre) fn observe(&mut self, event: &Event, cx: &mut Ctx<'_>) {
         match event {
             Event::Reachable { user, reachable } => self.reachable(user, *reachable, cx),
             Event::Alive { user } => {
-                if let Some(agent) = self.directory.agent_of(user) {
+                if let Some(agent) = self.directory().agent_of(user) {
                     self.input(Input::Proof { agent }, cx);
                 }
             }
-            Event::Ended { session, record } if self.open_records.has(*session) => {
+            Event::Ended { session, record } if self.calls().has_record_of(*session) => {
                 self.aside_ended(*session, record);
             }
-            Event::Ended { session, record } => self.direct_ended(*session, record, cx),
-            Event::Joined { session, guest } => {
-                if let Some((call, ended)) = self.open_records.joined(*guest) {
-                    self.publisher.over(call, ended);
-                }
-                self.direct_joined(*guest, *session, cx);
-            }
-            Event::Verdict { session, verdict, .. } => self.verified(*session, verdict, cx),
-            Event::Target { trunk, .. }
-            | Event::Registration {
-                registrant: Registrant::Trunk(trunk),
-                ..
-            } => self.trunk_changed(trunk, cx),
+            Event::Joined { guest, .. } => self.aside_joined(*guest),
             _ => {}
         }
-        self.settle(event, cx);
     }
 
-    /// Publishes a trunk as it is now.
-    fn trunk_changed(&mut self, name: &str, cx: &Ctx<'_>) {
-        let trunks = cx.coordinator.trunks();
-        if let Some(status) = trunks.into_iter().find(|trunk| trunk.name == name) {
-            self.publisher.change(cx.now, Change::Trunk(status.into()));
-        }
-    }
-
-    /// Counts the lines of agents after an event, and publishes what followed from it.
-    fn settle(&mut self, event: &Event, cx: &mut Ctx<'_>) {
+    /// Counts the lines of agents after an event, and looks at the legs of its call.
+    pub(in crate::centre) fn settle(&mut self, event: &Event, cx: &mut Ctx<'_>) {
         let user = leg_of(event).and_then(|leg| cx.coordinator.user_of(leg));
         let user = user.map(str::to_owned);
         self.count_lines(user.as_deref(), cx);
-        if let Some(session) = event.session() {
-            self.direct.changed(cx.now, session);
-            if let Some(call) = self.legs.call_of_session(session) {
-                self.with(call, cx, |call, cx| call.look_at_legs(cx));
-            }
+        if let Some(session) = event.session()
+            && let Some(call) = self.calls().of_session(session)
+        {
+            self.with(call, cx, |call, cx| call.look_at_legs(cx));
         }
-        self.publish(cx.now);
-    }
-
-    /// Call whose agent has one of these legs.
-    fn agent_call(&self, legs: &[LegId]) -> Option<CallId> {
-        legs.iter().find_map(|leg| match self.legs.role(*leg) {
-            Some(Role::Agent(call)) => Some(*call),
-            _ => None,
-        })
     }
 
     /// Something about a leg of a call that goes on.
@@ -196,13 +170,12 @@ impl Controller {
     fn answered(&mut self, invitation: LegId, leg: LegId, role: Role, cx: &mut Ctx<'_>) {
         match role {
             Role::Assignment(assignment) => {
-                let call = self.legs.call_of_assignment(assignment);
-                if let Some(call) = call.and_then(|call| self.calls.get_mut(&call)) {
-                    call.picked_up(assignment, leg);
+                if let Some(call) = self.calls().of_assignment(assignment) {
+                    self.with(call, cx, |call, _| call.picked_up(assignment, leg));
                 }
                 // The engine may have given the call to somebody else meanwhile.
                 if self.input(Input::Accept { assignment }, cx).is_some() {
-                    self.legs.remove(leg);
+                    self.remove_leg(leg);
                     cx.coordinator.withdraw(cx.now, leg, true);
                 }
             }
@@ -268,11 +241,11 @@ impl Controller {
 
     /// A session is over: that of a caller, or one in which an agent asked somebody.
     fn ended(&mut self, session: SessionId, record: &CallRecord, cx: &mut Ctx<'_>) {
-        let Some(id) = self.legs.remove_session(session) else {
+        let Some(id) = self.remove_session(session) else {
             debug_assert!(false, "the event is of a session of ours");
             return;
         };
-        if self.calls.get(&id).is_none_or(|call| !call.is_of(session)) {
+        if self.calls().get(id).is_none_or(|call| !call.is_of(session)) {
             self.aside_ended(session, record);
             return self.drive(id, cx, |call, cx| call.consult_ended(cx));
         }
@@ -280,52 +253,12 @@ impl Controller {
         self.finish(id, record, cx);
     }
 
-    /// A session is over in which an agent asked somebody: its legs are the call's.
-    fn aside_ended(&mut self, session: SessionId, record: &CallRecord) {
-        let legs = history::legs(&self.directory, record);
-        if let Some((call, ended)) = self.open_records.session_ended(session, legs) {
-            self.publisher.over(call, ended);
-        }
-    }
-
     /// Forgets a call whose session is over, and hands its facts to the journal.
     fn finish(&mut self, id: CallId, record: &CallRecord, cx: &mut Ctx<'_>) {
         if let Some(session) = self.with(id, cx, |call, cx| call.stop_consulting(cx)) {
             cx.coordinator.terminate_session(cx.now, session);
         }
-        let Some(call) = self.calls.remove(&id) else {
-            debug_assert!(false, "no call {id:?} that is over");
-            return;
-        };
-        self.legs.forget(id);
-        self.publisher.leg(id, None);
-        let queue = self.directory.queue(call.queue());
-        if let (Some(queue), Some(agent), Some(_)) = (queue, call.agents().last(), call.answered()) {
-            self.last_agents
-                .talked(cx.now, queue, &call.from().number, *agent);
-        }
-        self.takeovers.cancel(id);
-        let ended = call.into_ended(record, history::legs(&self.directory, record));
-        self.publisher.no_more(id);
-        if let Some(ended) = self.open_records.call_ended(id, ended) {
-            self.publisher.over(id, ended);
-        }
-    }
-
-    /// An agent's phone registered, or is registered no longer.
-    pub(super) fn reachable(&mut self, user: &str, reachable: bool, cx: &mut Ctx<'_>) {
-        // Users who are no agents register as well.
-        let Some(agent) = self.directory.agent_of(user) else {
-            return;
-        };
-        if reachable {
-            let conn = self.agents.register(agent);
-            self.input(Input::Attached { agent, conn }, cx);
-            self.call_back(agent, cx);
-        } else if let Some(conn) = self.agents.unregister(agent) {
-            self.input(Input::Detached { agent, conn }, cx);
-        }
-        self.publisher.agent(agent);
+        self.remove(id, record, cx.now);
     }
 }
 

@@ -4,13 +4,13 @@ use call_engine::acd::{CallId, Enqueue, Input, QueueId};
 
 use super::super::call::Call;
 use super::super::context::Ctx;
-use super::Controller;
+use super::QueueCalls;
 use crate::routing::Callee;
 
-impl Controller {
+impl QueueCalls {
     /// Forwards the call of an agent, who is out of it. If nobody answers, the caller waits in the queue again.
     pub(super) fn forward_from_agent(&mut self, id: CallId, to: (Callee, String), cx: &mut Ctx<'_>) {
-        let queue = self.calls.get(&id).map(Call::queue);
+        let queue = self.calls().get(id).map(Call::queue);
         self.with(id, cx, |call, cx| call.resume(cx));
         self.input(Input::Ended { call: id }, cx);
         self.with(id, cx, |call, cx| call.let_agent_go(cx));
@@ -28,12 +28,12 @@ impl Controller {
         if !self.with(id, cx, |call, cx| call.ring_outside(to, fallback, cx)) {
             self.come_back(id, fallback, cx);
         }
-        self.publisher.call(id);
+        self.publication().call(id);
     }
 
     /// Nobody answered outside.
     pub(super) fn forwarding_failed(&mut self, id: CallId, cx: &mut Ctx<'_>) {
-        let fallback = self.calls.get(&id).and_then(Call::fallback);
+        let fallback = self.calls().get(id).and_then(Call::fallback);
         self.come_back(id, fallback, cx);
     }
 
@@ -43,16 +43,10 @@ impl Controller {
         let Some(queue) = fallback else {
             return self.with(id, cx, |call, cx| call.terminate(cx));
         };
-        let Some(call) = self.calls.remove(&id) else {
+        let Some(again) = self.renumber(id, cx) else {
             debug_assert!(false, "no call {id:?} that was outside");
             return;
         };
-        let again = self.numbers.next(cx.now);
-        self.publisher.over(id, call.so_far());
-        self.legs.renumber(id, again);
-        self.open_records.renumber(id, again);
-        self.publisher.leg(id, None);
-        self.calls.insert(again, call);
         self.with(again, cx, |call, cx| call.come_back(cx));
         let enqueue = Enqueue {
             call: again,
