@@ -7,7 +7,7 @@ use super::dialog_info::{Dialog, Direction, Entity, State as DialogState};
 use super::pidf::{Basic, Presence};
 use super::reg::Contact;
 use super::summary::Summary;
-use super::{Activity, Package, Stage, Told, Watch, Watches, presence};
+use super::{Activity, Notified, Package, Stage, Watch, Watches, presence};
 use crate::call::Call;
 use crate::coordinator::Coordinator;
 use crate::dial::Caller;
@@ -32,9 +32,9 @@ impl Coordinator {
                 }
                 let state = states.iter().find(|(known, _)| *known == package);
                 let (watches, cx) = self.watches_mut();
-                let told = watches.told(subscription);
-                if let (Some((_, state)), Some(told)) = (state, told)
-                    && told.is_old(state)
+                let notified = watches.notified(subscription);
+                if let (Some((_, state)), Some(notified)) = (state, notified)
+                    && notified.is_old(state)
                 {
                     cx.endpoint.state_changed(now, subscription);
                 }
@@ -67,13 +67,13 @@ impl Coordinator {
         let (watches, cx) = self.watches_mut();
         let Some(Watch {
             entity,
-            stage: Stage::Granted { told, .. },
+            stage: Stage::Granted { notified, .. },
             ..
         }) = watches.watches.get_mut(&subscription)
         else {
             return;
         };
-        if matches!(extent, Extent::News) && !told.is_old(&state) {
+        if matches!(extent, Extent::News) && !notified.is_old(&state) {
             return;
         }
         let known = cx.directory.user(&user);
@@ -82,7 +82,7 @@ impl Coordinator {
             display: known.map_or("", |user| &user.display),
             host: &cx.config.host,
         };
-        let body = told.document(now, &entity, state, extent).map(|text| Body {
+        let body = notified.document(now, &entity, state, extent).map(|text| Body {
             content_type: package.media_type().to_owned(),
             data: text.into(),
         });
@@ -171,14 +171,14 @@ enum State {
     Mailbox(Summary),
 }
 
-impl Told {
+impl Notified {
     /// True if a state is another one than that which was told.
     fn is_old(&self, state: &State) -> bool {
         match (self, state) {
-            (Told::Dialogs(told), State::Dialogs(dialogs)) => told.is_old(dialogs),
-            (Told::Presence(told), State::Presence(presence)) => told.as_ref() != Some(presence),
-            (Told::Registrations(told), State::Registrations(contacts)) => told.is_old(contacts),
-            (Told::Mailbox(told), State::Mailbox(summary)) => told.as_ref() != Some(summary),
+            (Notified::Dialogs(notified), State::Dialogs(dialogs)) => notified.is_old(dialogs),
+            (Notified::Presence(notified), State::Presence(presence)) => notified.as_ref() != Some(presence),
+            (Notified::Registrations(notified), State::Registrations(contacts)) => notified.is_old(contacts),
+            (Notified::Mailbox(notified), State::Mailbox(summary)) => notified.as_ref() != Some(summary),
             _ => false,
         }
     }
@@ -186,21 +186,21 @@ impl Told {
     /// The document that tells a state.
     fn document(&mut self, now: Time, entity: &Entity<'_>, state: State, extent: Extent) -> Option<String> {
         Some(match (self, state) {
-            (Told::Dialogs(told), State::Dialogs(dialogs)) => match extent {
-                Extent::All => told.full(entity, dialogs),
-                Extent::News => told.partial(entity, dialogs),
+            (Notified::Dialogs(notified), State::Dialogs(dialogs)) => match extent {
+                Extent::All => notified.full(entity, dialogs),
+                Extent::News => notified.partial(entity, dialogs),
             },
-            (Told::Presence(told), State::Presence(presence)) => {
+            (Notified::Presence(notified), State::Presence(presence)) => {
                 let text = presence::document(entity, &presence);
-                *told = Some(presence);
+                *notified = Some(presence);
                 text
             }
-            (Told::Registrations(told), State::Registrations(contacts)) => {
-                told.document(now, entity, contacts)
+            (Notified::Registrations(notified), State::Registrations(contacts)) => {
+                notified.document(now, entity, contacts)
             }
-            (Told::Mailbox(told), State::Mailbox(summary)) => {
+            (Notified::Mailbox(notified), State::Mailbox(summary)) => {
                 let text = summary.document(entity.uri);
-                *told = Some(summary);
+                *notified = Some(summary);
                 text
             }
             _ => return None,
@@ -215,9 +215,9 @@ impl Watches {
         watches.filter_map(|id| Some((*id, self.watches.get(id)?.package)))
     }
 
-    fn told(&self, subscription: SubscriptionId) -> Option<&Told> {
+    fn notified(&self, subscription: SubscriptionId) -> Option<&Notified> {
         match &self.watches.get(&subscription)?.stage {
-            Stage::Granted { told, .. } => Some(told),
+            Stage::Granted { notified, .. } => Some(notified),
             Stage::Asked => None,
         }
     }
