@@ -1,7 +1,5 @@
-//! Commands, packets and messages of other shards to a media shard of phone legs: an input is a row of steps of four octets each,
-//! what to do and with what. All inputs go to one shard, from which every leg is closed after each.
+//! The shard under test, what is done to it, and what must hold of what it sends.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -14,199 +12,20 @@ use media_core::control::{
 };
 use media_core::dtls::Identity;
 use media_core::lane::{Counts, Message, Notice};
-use media_core::negotiated::{
-    Codec, Direction, Labels, Mid, Negotiated, OpusParameters, StreamAgreed, TelephoneEvent, Transport,
-};
-use media_core::rtcp::{Outgoing, ReportBlock, SenderInfo, write_bye, write_report};
-use media_core::rtp::{HEADER, Header};
+use media_core::negotiated::{Negotiated, StreamAgreed, Transport};
 use media_core::shard::{Input, Output, Shard, ShardConfig};
-use media_core::stats::{ntp, ntp_middle};
 use sans_io::{Rng, Time};
 
-use super::Target;
+use super::packets::{Peers, report};
+use super::steps::*;
 
-/// See the module.
-pub const TARGET: Target = Target {
-    name: "shard",
-    seeds,
-    words: &[],
-    run,
-};
-
-const LEGS: u8 = 8;
-/// Steps of one input at most.
-const MOST_STEPS: usize = 240;
-const OPEN: u8 = 0;
-const CONNECT: u8 = 1;
-const BRIDGE: u8 = 2;
-const UNBRIDGE: u8 = 3;
-const PLAY: u8 = 4;
-const DIGIT: u8 = 5;
-const CLOSE: u8 = 6;
-const WAIT: u8 = 7;
-const OBSERVE: u8 = 8;
-const INJECT: u8 = 9;
-const SOUND: u8 = 10;
-const MESSAGE: u8 = 11;
-const RTCP: u8 = 12;
-const FAX: u8 = 13;
-/// And all above: packets.
-const PACKET: u8 = 16;
-
-fn seeds() -> Vec<Vec<u8>> {
-    let mut seeds = Vec::new();
-    for codecs in [[0, 0, 0], [0, 1, 2], [0, 0, 1], [1, 2, 2]] {
-        let begin = || -> Vec<[u8; 4]> {
-            let legs = (0..3).zip(codecs);
-            legs.flat_map(|(leg, codec)| [[OPEN, leg, 0, 0], [CONNECT, leg, codec, 20]])
-                .collect()
-        };
-        let mut steps = begin();
-        let talk = |steps: &mut Vec<[u8; 4]>| {
-            for _ in 0..4 {
-                steps.extend((0..3).map(|leg| [PACKET, leg, 60, 0]));
-                steps.push([WAIT, 20, 0, 0]);
-            }
-        };
-        // Two, three as parties, with a listener, with a coach, on hold, two again.
-        for members in [[0b11, 0], [0b111, 0], [0b111, 0x10], [0b111, 0x20], [0b11, 0]] {
-            steps.push([BRIDGE, 1, members[0], members[1]]);
-            talk(&mut steps);
-            steps.extend([[CONNECT, 1, codecs[1] | 0x40, 20], [PLAY, 1, 2, 0]]);
-            talk(&mut steps);
-            steps.extend([
-                [CONNECT, 1, codecs[1], 30],
-                [PLAY, 1, 0, 0],
-                [DIGIT, 0, b'5', 100],
-            ]);
-            steps.extend([[PACKET + 1, 2, 4, 5], [PACKET + 2, 0, 90, 200], [WAIT, 250, 0, 0]]);
-        }
-        seeds.push(steps.concat());
-        let mut steps = begin();
-        steps.push([BRIDGE, 1, 0b11, 0]);
-        talk(&mut steps);
-        // Reports of the peers: of senders and receivers, with loss and with BYE, damaged.
-        for kind in [0, 1, 4, 8, 0x10, 0x21, 0xe2] {
-            for leg in 0..3 {
-                steps.extend([[RTCP, leg, kind, 40], [PACKET, leg, 60, 0], [WAIT, 20, 0, 0]]);
-            }
-        }
-        // Tapped, watched and injected into, as two, as three, and alone.
-        steps.extend([[OBSERVE, 0, 3, 0], [INJECT, 1, 2, 1], [SOUND, 1, 200, 1]]);
-        talk(&mut steps);
-        steps.push([BRIDGE, 1, 0b111, 0]);
-        steps.extend([[INJECT, 0, 1, 0], [SOUND, 0, 90, 0]]);
-        talk(&mut steps);
-        steps.extend([[UNBRIDGE, 1, 0, 0], [SOUND, 1, 255, 1]]);
-        talk(&mut steps);
-        steps.extend([[INJECT, 1, 0, 1], [OBSERVE, 0, 0, 0]]);
-        talk(&mut steps);
-        steps.extend([[CLOSE, 2, 0, 0], [UNBRIDGE, 1, 0, 0]]);
-        seeds.push(steps.concat());
-    }
-    seeds.push(across());
-    seeds.push(faxes());
-    seeds.push(two_streams());
-    assert!(seeds.iter().all(|seed| seed.len() <= 4 * MOST_STEPS));
-    seeds
-}
-
-/// A leg of this shard and a stand-in for one of another talk here; then a leg of this one takes part in a bridge there.
-fn across() -> Vec<u8> {
-    let mut steps: Vec<[u8; 4]> = vec![[OPEN, 0, 0, 0], [CONNECT, 0, 1, 20]];
-    let there = 0x40;
-    for codec in [0, 1] {
-        steps.extend([[BRIDGE, there | 1, 0b11, 0], [MESSAGE, there | 1, TIED, codec]]);
-        for _ in 0..5 {
-            steps.extend([
-                [PACKET, 0, 160, 0],
-                [MESSAGE, there | 1, SAID, 60],
-                [WAIT, 20, 0, 0],
-            ]);
-        }
-        steps.extend([[MESSAGE, there | 1, LOSS, 7], [MESSAGE, there | 1, UNTIED, 0]]);
-    }
-    steps.extend([[BRIDGE, 0x20, 0b11, 0], [MESSAGE, there, BRIDGED, 1]]);
-    for _ in 0..5 {
-        steps.extend([
-            [MESSAGE, there, SAID, 160],
-            [MESSAGE, there, COUNTS, 0],
-            [WAIT, 20, 0, 0],
-        ]);
-    }
-    steps.extend([
-        [INJECT, 0, 2, 1],
-        [SOUND, 0, 200, 1],
-        [MESSAGE, there, SAID, 160],
-        [WAIT, 40, 0, 0],
-    ]);
-    steps.extend([
-        [MESSAGE, there, BRIDGED, 0],
-        [WAIT, 40, 0, 0],
-        [UNBRIDGE, 2, 0, 0],
-    ]);
-    steps.concat()
-}
-
-/// Two legs change over to a fax and back, one after the other.
-fn faxes() -> Vec<u8> {
-    let mut steps: Vec<[u8; 4]> = Vec::new();
-    for leg in 0..2 {
-        steps.extend([[OPEN, leg, 0, 0], [CONNECT, leg, leg, 20], [PACKET, leg, 160, 0]]);
-    }
-    steps.push([BRIDGE, 1, 0b11, 0]);
-    for leg in [0, 1, 0] {
-        steps.extend([[FAX, leg, 1, 0], [FAX, leg, 0, 40], [PACKET, 1 - leg, 160, 0]]);
-        steps.extend([[FAX, 1 - leg, 0, 200], [OBSERVE, leg, 3, 0], [WAIT, 20, 0, 0]]);
-    }
-    steps.extend([[CONNECT, 0, 1, 20], [PACKET, 0, 160, 0], [FAX, 1, 0, 3]]);
-    steps.concat()
-}
-
-/// Legs with two streams each, told apart by payload types and by MIDs; then the second streams end.
-fn two_streams() -> Vec<u8> {
-    let mut steps: Vec<[u8; 4]> = Vec::new();
-    for leg in 0..3 {
-        steps.extend([[OPEN, leg, 0, 0], [CONNECT, leg, 1, 21], [OBSERVE, leg, 3, leg]]);
-    }
-    for (members, milliseconds) in [(0b11, 21), (0b111, 21), (0b11, 20), (0b111, 30)] {
-        steps.push([BRIDGE, 1, members, 0]);
-        for round in 0..5 {
-            for leg in 0..3 {
-                steps.extend([
-                    [PACKET, leg, 160, 0],
-                    [PACKET + 4 + (round & 1), leg, 60, 0],
-                    [PACKET + 8 + 5, leg, 160, 1],
-                ]);
-            }
-            steps.push([WAIT, 20, 0, 0]);
-        }
-        steps.extend([[CONNECT, 0, 1, milliseconds], [CONNECT, 2, 2, milliseconds]]);
-    }
-    steps.concat()
-}
-
-/// Kinds of messages.
-const SAID: u8 = 0;
-const TIED: u8 = 1;
-const UNTIED: u8 = 2;
-const BRIDGED: u8 = 3;
-const COUNTS: u8 = 4;
-const LOSS: u8 = 5;
-
-thread_local! {
-    static BENCH: RefCell<Bench> = RefCell::new(Bench::new());
-}
-
-/// A shard, and what its peers' numbers are.
-struct Bench {
+/// A shard, and the peers of its legs.
+pub(super) struct Bench {
     shard: Shard,
     now: Time,
     /// Legs are never named again: the first of this input.
     first: u64,
-    sequence: [u16; LEGS as usize],
-    timestamp: [u32; LEGS as usize],
-    codec: [Codec; LEGS as usize],
+    peers: Peers,
     /// SSRCs of the streams of each leg.
     ssrcs: [BTreeSet<u32>; LEGS as usize],
     /// A leg has one, and one more each time that it may have got a second stream.
@@ -215,14 +34,8 @@ struct Bench {
     has_faxes: bool,
 }
 
-/// Nothing panics, nothing is due for ever, the packets of a stream have one SSRC, and a leg that was opened can
-/// be closed.
-pub fn run(input: &[u8]) {
-    BENCH.with_borrow_mut(|bench| bench.take(input));
-}
-
 impl Bench {
-    fn new() -> Bench {
+    pub(super) fn new() -> Bench {
         let now = Time::from_secs(1_800_000_000);
         let config = ShardConfig {
             browser_sockets: Vec::new(),
@@ -237,16 +50,14 @@ impl Bench {
             shard: Shard::new(config, Rng::seeded(1)),
             now,
             first: 1,
-            sequence: [0; LEGS as usize],
-            timestamp: [0; LEGS as usize],
-            codec: [Codec::Pcmu; LEGS as usize],
+            peers: Peers::new(),
             ssrcs: Default::default(),
             most_sources: [1; LEGS as usize],
             has_faxes: false,
         }
     }
 
-    fn take(&mut self, input: &[u8]) {
+    pub(super) fn take(&mut self, input: &[u8]) {
         // So many steps are a call; more is only more of the same. No seed has more.
         for step in input.as_chunks::<4>().0.iter().take(MOST_STEPS) {
             self.step(*step);
@@ -396,32 +207,7 @@ impl Bench {
     fn rtcp(&mut self, index: u8, kind: u8, c: u8) {
         let ours = self.ssrcs[usize::from(index)].iter();
         let ours = if kind & 1 == 0 { ours.min() } else { ours.max() };
-        let block = ReportBlock {
-            ssrc: ours.copied().unwrap_or(u32::from(c)),
-            fraction_lost: c,
-            jitter: u32::from(c) << (kind & 15),
-            last_sr: ntp_middle(self.now).wrapping_sub(u32::from(c) << 8),
-            delay_since_last_sr: u32::from(kind) << 4,
-            ..ReportBlock::default()
-        };
-        let report = Outgoing {
-            ssrc: 7 + u32::from(kind >> 1 & 1),
-            sender: (kind & 4 == 0).then(|| SenderInfo {
-                ntp: ntp(self.now),
-                ..SenderInfo::default()
-            }),
-            block: (kind & 8 == 0).then_some(block),
-            cname: "peer",
-        };
-        let mut data = Vec::new();
-        write_report(&mut data, &report);
-        if kind & 0x10 != 0 {
-            write_bye(&mut data, report.ssrc);
-        }
-        if kind & 0x20 != 0 {
-            let at = usize::from(c) % data.len();
-            data[at] ^= 1 << (kind >> 6);
-        }
+        let mut data = report(self.now, ours.copied(), kind, c);
         let socket = socket(index, kind & 1);
         self.shard
             .handle_datagram(self.now, socket, address(index), &mut data);
@@ -434,7 +220,7 @@ impl Bench {
         let leg = self.leg(index);
         let notice = match kind % 6 {
             SAID => {
-                let data = self.rtp(kind >> 4, index, c, kind);
+                let data = self.peers.rtp(kind >> 4, index, c, kind);
                 let stream = StreamIndex(kind >> 6);
                 let data = &data;
                 let message = Message::Packet { leg, stream, data };
@@ -477,99 +263,18 @@ impl Bench {
         LegId(self.first + u64::from(index))
     }
 
-    /// One stream, or with an odd number of milliseconds two, of which the second has other payload types and a MID.
+    /// One stream or two, as agreed with the leg's peer.
     fn streams(&mut self, index: u8, kind: u8, ptime: u8) -> Vec<StreamAgreed> {
-        let mut first = self.stream(index, kind, ptime);
-        if ptime & 1 == 0 {
-            return vec![first];
-        }
-        let mut second = first.clone();
-        second.receive = vec![(96, Codec::Opus), (97, Codec::Pcma)];
-        second.telephone_event = None;
-        second.send = second.receive[usize::from(kind & 1)];
-        for (number, stream) in [&mut first, &mut second].into_iter().enumerate() {
-            stream.labels.mid = Some(Mid {
-                extension: 1,
-                value: number.to_string(),
-            });
-        }
-        self.most_sources[usize::from(index)] += 1;
-        vec![first, second]
-    }
-
-    fn stream(&mut self, index: u8, kind: u8, ptime: u8) -> StreamAgreed {
-        let codecs = [
-            (111, Codec::Opus),
-            (0, Codec::Pcmu),
-            (8, Codec::Pcma),
-            (9, Codec::G722),
-        ];
-        let send = codecs[usize::from(kind & 0x0f) % codecs.len()];
-        self.codec[usize::from(index)] = send.1;
-        let directions = [
-            Direction::SendRecv,
-            Direction::SendOnly,
-            Direction::RecvOnly,
-            Direction::Inactive,
-        ];
-        StreamAgreed {
-            direction: directions[usize::from(kind >> 6)],
-            send,
-            receive: codecs.to_vec(),
-            telephone_event: (kind & 0x20 == 0).then_some(TelephoneEvent {
-                send: 101,
-                receive: 101,
-                clock: send.1.clock(),
-            }),
-            ptime_ms: ptime,
-            opus: OpusParameters {
-                dtx: kind & 0x10 != 0,
-                ..OpusParameters::default()
-            },
-            labels: Labels::default(),
-        }
+        let streams = self.peers.streams(index, kind, ptime);
+        self.most_sources[usize::from(index)] += streams.len() - 1;
+        streams
     }
 
     fn packet(&mut self, kind: u8, index: u8, length: u8, first: u8) {
-        let mut packet = self.rtp(kind, index, length, first);
+        let mut packet = self.peers.rtp(kind, index, length, first);
         self.shard
             .handle_datagram(self.now, socket(index, 0), address(index), &mut packet);
         self.drain();
-    }
-
-    /// `length` octets that begin with `first`, of the codec, of an event or of another codec.
-    fn rtp(&mut self, kind: u8, index: u8, length: u8, first: u8) -> Vec<u8> {
-        let at = usize::from(index);
-        let codec = self.codec[at];
-        let own = match codec {
-            Codec::Opus => 111,
-            Codec::Pcmu => 0,
-            Codec::Pcma => 8,
-            Codec::G722 => 9,
-        };
-        if kind & 0xf0 == 0xf0 {
-            self.sequence[at] = self.sequence[at].wrapping_add(u16::from(first) << 7);
-            self.timestamp[at] = self.timestamp[at].wrapping_add(u32::from(length) << 23);
-        }
-        let header = Header {
-            marker: false,
-            payload_type: [own, 101, 111, 0, 96, 97, own, own][usize::from(kind & 7)],
-            sequence: self.sequence[at],
-            timestamp: self.timestamp[at],
-            ssrc: if kind & 4 == 0 { 7 } else { 8 },
-        };
-        let mut packet = vec![first; HEADER + usize::from(length)];
-        if let Some(head) = packet.first_chunk_mut() {
-            header.write(head);
-        }
-        if kind & 8 != 0 {
-            // A MID of one digit, or whatever the octet is.
-            packet[0] |= 0x10;
-            packet.splice(HEADER..HEADER, [0xbe, 0xde, 0, 1, 0x10, b'0' + first % 3, 0, 0]);
-        }
-        self.sequence[at] = self.sequence[at].wrapping_add(1);
-        self.timestamp[at] = self.timestamp[at].wrapping_add(codec.clock() / 50);
-        packet
     }
 
     fn command(&mut self, command: Command) {
