@@ -10,7 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod demo;
-mod feature_desk;
+mod feature_changes;
 mod first_admin;
 pub mod http;
 pub mod init;

@@ -31,7 +31,7 @@ enum Work {
 
 /// Handle of the task that writes messages.
 #[derive(Debug)]
-pub struct MessageKeeper {
+pub struct MessageSaver {
     work: mpsc::UnboundedSender<Work>,
     /// Bounds the messages among the work; removals, of which none may be lost, are a few octets each.
     room: Arc<Semaphore>,
@@ -41,13 +41,13 @@ pub struct MessageKeeper {
 #[derive(Debug)]
 pub struct Unwritten(mpsc::UnboundedReceiver<Work>);
 
-impl MessageKeeper {
-    /// A keeper, and what its task works on.
+impl MessageSaver {
+    /// A saver, and what its task works on.
     #[must_use]
-    pub fn new() -> (MessageKeeper, Unwritten) {
+    pub fn new() -> (MessageSaver, Unwritten) {
         let (work, unwritten) = mpsc::unbounded_channel();
         let room = Arc::new(Semaphore::new(ROOM));
-        (MessageKeeper { work, room }, Unwritten(unwritten))
+        (MessageSaver { work, room }, Unwritten(unwritten))
     }
 
     /// Has a message saved; [`Request::MessagesSaved`] is to follow. False if that cannot be.

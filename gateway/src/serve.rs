@@ -38,7 +38,7 @@ use crate::demo::Demonstration;
 use crate::http::Http;
 use crate::http::api::machine::Machine;
 use crate::http::api::{self, Api};
-use crate::messages::MessageKeeper;
+use crate::messages::MessageSaver;
 use crate::provisioning::Loaded;
 use crate::reload::Reloader;
 use crate::routing::Routing;
@@ -48,7 +48,7 @@ use crate::service::{self, Service};
 use crate::signals::{Early, Signals};
 use crate::switch::Switch;
 use crate::watch::Watch;
-use crate::{feature_desk, first_admin, messages, ready, tidy};
+use crate::{feature_changes, first_admin, messages, ready, tidy};
 
 /// Serves until SIGINT or SIGTERM. SIGHUP reads the configuration again, SIGUSR2 restarts without hanging up.
 ///
@@ -93,14 +93,14 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let switch = Switch::new(routing, config.ring_timeout, Some(controller));
     let switch = switch.watched_by(accounts.sentry().clone());
     let switch = switch.with_emergency(config.emergency.clone());
-    let (desk, orders) = mpsc::channel(feature_desk::ORDERS);
-    let switch = switch.ordering(desk);
-    let (keeper, unwritten) = MessageKeeper::new();
+    let (orders, received) = mpsc::channel(feature_changes::ORDERS);
+    let switch = switch.ordering(orders);
+    let (saver, unwritten) = MessageSaver::new();
     let (switch, saved_messages) = match store {
         Some(store) => {
             let saved = messages::read(store).await;
             let saved = saved.map_err(|error| failed("store", error))?;
-            (switch.saving_messages(keeper), Some(saved))
+            (switch.saving_messages(saver), Some(saved))
         }
         None => (switch, None),
     };
@@ -138,7 +138,11 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     };
     let signalling: Arc<dyn Signalling> = Arc::new(stack.clone());
     let provisioning = loaded.start(Arc::clone(&signalling), accounts.clone(), Arc::clone(&statistics));
-    tokio::spawn(feature_desk::run(orders, provisioning.clone(), stack.clone()));
+    tokio::spawn(feature_changes::run(
+        received,
+        provisioning.clone(),
+        stack.clone(),
+    ));
     let drawn = match &config.first_admin {
         Some(name) => first_admin::draw(&provisioning, wall_clock(), name, &mut rng)
             .await

@@ -31,8 +31,8 @@ use crate::call_log::CallLines;
 use crate::centre::context::Ctx;
 use crate::centre::controller::Controller;
 use crate::config::Emergency;
-use crate::feature_desk::Order;
-use crate::messages::MessageKeeper;
+use crate::feature_changes::Order;
+use crate::messages::MessageSaver;
 use crate::quality::Inquiries;
 use crate::routing::Routing;
 
@@ -52,7 +52,7 @@ pub struct Switch {
     sentry: Option<Sentry>,
     counts: CallCounts,
     emergencies: Emergencies,
-    messages: Option<MessageKeeper>,
+    messages: Option<MessageSaver>,
     features: FeatureCalls,
 }
 
@@ -96,18 +96,18 @@ impl Switch {
 
     /// Has feature codes change settings by these orders.
     #[must_use]
-    pub(crate) fn ordering(self, desk: mpsc::Sender<Order>) -> Switch {
+    pub(crate) fn ordering(self, orders: mpsc::Sender<Order>) -> Switch {
         Switch {
-            features: FeatureCalls::new(desk),
+            features: FeatureCalls::new(orders),
             ..self
         }
     }
 
     /// Has messages for absent users saved.
     #[must_use]
-    pub fn saving_messages(self, keeper: MessageKeeper) -> Switch {
+    pub fn saving_messages(self, saver: MessageSaver) -> Switch {
         Switch {
-            messages: Some(keeper),
+            messages: Some(saver),
             ..self
         }
     }

@@ -1,6 +1,20 @@
 //! The fuzz targets on stable Rust: their seeds and 10,000 inputs each. See `cordboard_tests::fuzz`.
 
 use cordboard_tests::fuzz;
+use cordboard_tests::fuzz::memory::{self, Counting};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn memory_is_counted() {
+    let before = memory::held();
+    memory::watch();
+    let data = std::hint::black_box(vec![1_u8; 10_000]);
+    assert_eq!(memory::held() - before, 10_000);
+    drop(data);
+    assert_eq!((memory::held(), memory::most()), (before, before + 10_000));
+}
 
 #[test]
 fn body() {
@@ -89,6 +103,12 @@ fn pidf() {
 #[test]
 fn shard() {
     fuzz::exercise(&fuzz::shard::TARGET);
+}
+
+/// Each input has a handshake and a conversation.
+#[test]
+fn shard_secured() {
+    fuzz::exercise_some(&fuzz::shard::secured::TARGET, 300);
 }
 
 #[test]

@@ -1,80 +1,39 @@
-//! The call centre in the signalling task: it turns decisions of the engine into calls, and reports events of
-//! calls to the engine.
+//! The call centre in the signalling task: it hands each event, command and deadline to whoever has the state for it, and has
+//! everything published afterwards.
 //!
-//! A caller's session outlives the agents who come and go (`Coordinator::keep`). Each agent's leg is an invitation that was answered and
-//! admitted. While an agent asks somebody, the agent's leg is in a session of its own.
+//! Calls of queues are in [`queue_calls`](super::queue_calls), calls that came through none in [`direct`](super::direct).
 
-mod agent_away;
-mod commands;
-mod consult;
-mod decisions;
-mod direct;
-mod events;
-mod forwarding;
-mod hand_over;
-mod publish;
-mod reconfigure;
-mod recovery;
-mod refer;
-mod transfer;
-
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use call_engine::acd::metrics::Metrics;
-use call_engine::acd::{Acd, CallId, Enqueue, Fact, Input, Output, Refusal, Settings, State, Status};
+use call_engine::acd::{Acd, Settings, State};
 use sans_io::{Deadline, Rng, Time, earlier};
-use session_core::{Activity, LegId, SessionId};
+use session_core::stir::Verdict;
+use session_core::{Event, LegId, Registrant, SessionId};
 use sip_core::message::StatusCode;
 use tokio::sync::{Notify, mpsc};
 
-use super::agents::Agents;
-use super::call::{self, Call};
+use super::call::Call;
+use super::command::{Asked, Command};
 use super::context::Ctx;
-use super::direct::DirectCalls;
+use super::direct::{self, Arrived, DirectCalls};
 use super::directory::Directory;
 use super::engine::Engine;
-use super::journal::Batch;
+use super::journal::{Answer, Batch};
 use super::last_agent::LastAgents;
-use super::legs::Legs;
-use super::numbers::CallNumbers;
-use super::open_records::OpenRecords;
-use super::projection::Projection;
+use super::publication::Publication;
 use super::publisher::Publisher;
+use super::queue_calls::{Parts, QueueCalls};
 use super::recovery::Recovery;
-use super::rights::Rights;
-use super::takeovers::Takeovers;
-use super::targets::Targets;
 pub use super::today::Midnight;
 use super::today::Today;
-use super::view::Party;
-
-/// Time after which the session gives up an absent browser, if the engine has not done so before.
-pub(super) const GRACE: Duration = Duration::from_secs(45);
+use super::view::{CallerVerification, Change, Parking, Party};
 
 /// The call centre's part of the signalling task.
 pub struct Controller {
-    engine: Engine,
-    today: Today,
-    directory: Arc<Directory>,
-    calls: BTreeMap<CallId, Call>,
-    legs: Legs,
-    agents: Agents,
-    /// Three-way calls whose agent's page is gone.
-    takeovers: Takeovers,
-    /// Callers from before a restart who were not offered to go on yet.
-    recovery: Recovery,
-    /// Agents whom callers talked with before.
-    last_agents: LastAgents,
-    publisher: Publisher,
+    queued: QueueCalls,
     /// Calls that came through no queue.
     direct: DirectCalls,
-    /// Records that wait for the last of their legs.
-    open_records: OpenRecords,
-    /// Time at which this engine began.
-    began: Time,
-    numbers: CallNumbers,
 }
 
 /// Parts that a call centre is made from.
@@ -105,238 +64,180 @@ impl Controller {
     /// A call centre that goes on where another one ended.
     #[must_use]
     pub fn new(now: Time, setup: Setup) -> Controller {
-        let directory = Arc::clone(&setup.directory);
         let acd = Acd::new(Settings::default(), setup.epoch, setup.state, setup.rng);
-        let mut controller = Controller {
+        let publisher = Publisher::new(setup.journal, setup.hurry);
+        let today = Today::new(setup.metrics, setup.midnight);
+        let parts = Parts {
             engine: Engine::new(acd),
-            today: Today::new(setup.metrics, setup.midnight),
             directory: setup.directory,
-            calls: BTreeMap::new(),
-            legs: Legs::default(),
-            agents: Agents::default(),
-            takeovers: Takeovers::default(),
             recovery: setup.recovery,
             last_agents: setup.last_agents,
-            publisher: Publisher::new(setup.journal, setup.hurry),
-            direct: DirectCalls::default(),
-            open_records: OpenRecords::default(),
-            began: now,
-            numbers: CallNumbers::default(),
+            publication: Publication::new(publisher, today, now),
         };
-        for queue in directory.queues() {
-            controller
-                .today
-                .set_service_level(queue.config.id, queue.service_level());
-            controller.configure(now, Input::SetQueue(Box::new(queue.config.clone())));
-            controller.publisher.queues([queue.config.id]);
-        }
-        for person in directory.people() {
-            if let Some(agent) = &person.agent {
-                controller.configure(now, Input::SetAgent(agent.clone()));
-                controller.publisher.agent(agent.id);
-            }
-        }
-        controller.configure(now, Input::Start);
-        controller.publish(now);
-        controller
-    }
-
-    /// Passes an input to the engine while there are no calls.
-    fn configure(&mut self, now: Time, input: Input) {
-        self.engine.handle_input(now, input);
-        while let Some(output) = self.engine.poll_output() {
-            if let Output::Record(record) = output {
-                self.recorded(record);
-            }
+        Controller {
+            queued: QueueCalls::new(now, parts),
+            direct: DirectCalls::default(),
         }
     }
 
     /// Time at which [`Controller::handle_timeout`] must be called.
     pub fn deadline(&self) -> Deadline {
-        let own = earlier(self.publisher.deadline(), self.takeovers.deadline());
-        let own = earlier(own, self.direct.deadline());
-        earlier(earlier(self.engine.deadline(), self.recovery.deadline()), own)
+        earlier(self.queued.deadline(), self.direct.deadline())
     }
 
     /// Acts on what is due.
     pub fn handle_timeout(&mut self, cx: &mut Ctx<'_>) {
-        self.input(Input::Timeout, cx);
-        self.recover_due(cx);
-        self.take_over(cx);
-        self.publish_direct(cx);
-        self.publish(cx.now);
+        self.queued.handle_timeout(cx);
+        let (direct, mut context) = self.direct_calls(cx);
+        direct.publish(&mut context);
+        self.queued.publish(cx.now);
     }
 
     /// True when the call centre takes calls for this queue now.
     #[must_use]
     pub fn takes(&self, queue: &str) -> bool {
-        !self.publisher.is_congested() && self.directory.queue_by_name(queue).is_some()
+        self.queued.takes(queue)
     }
 
     /// Takes a call that the dial plan sends to a queue: it is answered, hears music and waits.
     pub fn take(
         &mut self,
         (session, leg): (SessionId, LegId),
-        (from, to): (Party, String),
+        parties: (Party, String),
         (queue, priority): (&str, Option<u8>),
         cx: &mut Ctx<'_>,
     ) {
         let now = cx.now;
-        let Some(queue) = self.directory.queue_by_name(queue) else {
+        let Some(queue) = self.queued.directory().queue_by_name(queue) else {
             return cx.coordinator.reject(now, session, StatusCode::NOT_FOUND);
         };
         let priority = priority.unwrap_or(queue.settings.priority);
-        let sticky = self.last_agents.agent(now, queue, &from.number);
-        let queue = queue.config.id;
-        let came = self.recovery.came_before(now, queue, &from.number);
+        let call = Call::new(now, (session, leg), parties, queue.config.id);
         let id = match self.direct.hand_over(session) {
             Some(id) => id,
-            None => self.numbers.next(now),
+            None => self.queued.next_number(now),
         };
-        self.calls
-            .insert(id, Call::new(now, (session, leg), (from, to), queue));
-        self.with(id, cx, |call, cx| call.begin(cx));
-        let enqueue = Enqueue {
-            call: id,
-            queue,
-            priority,
-            requires: Vec::new(),
-            sticky,
-            came,
-        };
-        if let Some(refusal) = self.input(Input::Enqueue(enqueue), cx) {
+        if let Some(refusal) = self.queued.enter((id, call), priority, cx) {
             tracing::error!(?refusal, "a call could not be queued");
             cx.coordinator.terminate_session(now, session);
         }
-        self.publish(now);
+        self.queued.publish(now);
     }
 
-    /// State as pages see it.
-    fn projection(&self) -> Projection<'_> {
-        Projection {
-            engine: &self.engine,
-            calls: &self.calls,
-            agents: &self.agents,
-            today: &self.today,
-            directory: &self.directory,
-            began: self.began,
-        }
-    }
-
-    /// Parties that agents may call.
-    fn targets<'a>(&'a self, cx: &Ctx<'a>) -> Targets<'a> {
-        Targets {
-            directory: &self.directory,
-            engine: &self.engine,
-            routing: cx.routing,
-            now: cx.now,
-        }
-    }
-
-    /// Rights of those who send commands.
-    fn rights(&self) -> Rights<'_> {
-        Rights {
-            directory: &self.directory,
-            engine: &self.engine,
-            calls: &self.calls,
-            direct: &self.direct,
-        }
-    }
-
-    /// A call, and everything that it works with.
-    fn call<'a>(&'a mut self, id: CallId, cx: &'a mut Ctx<'_>) -> Option<(&'a mut Call, call::Context<'a>)> {
-        let call = self.calls.get_mut(&id)?;
-        let context = call::Context {
-            id,
-            now: cx.now,
-            phase: self.engine.phase(id),
-            coordinator: &mut *cx.coordinator,
-            directory: &self.directory,
-            legs: &mut self.legs,
-            open_records: &mut self.open_records,
-            numbers: &mut self.numbers,
-            publisher: &mut self.publisher,
+    /// Carries out a command, or refuses it. The reply is sent once the result is durable and published. True
+    /// if it was carried out.
+    pub fn command(&mut self, asked: Asked, cx: &mut Ctx<'_>) -> bool {
+        let Asked { by, command, reply } = asked;
+        let direct = match &command {
+            Command::HangUp { call } => self.direct.to_hang_up(&by, call),
+            _ => None,
         };
-        Some((call, context))
-    }
-
-    /// Lets a call act that is there: the index of legs, or this step, found it.
-    fn with<T: Default>(
-        &mut self,
-        id: CallId,
-        cx: &mut Ctx<'_>,
-        act: impl FnOnce(&mut Call, &mut call::Context<'_>) -> T,
-    ) -> T {
-        match self.call(id, cx) {
-            Some((call, mut cx)) => act(call, &mut cx),
-            None => {
-                debug_assert!(false, "no call {id:?}, which the index of legs has");
-                T::default()
+        let result = match direct {
+            Some(session) => {
+                cx.coordinator.terminate_session(cx.now, session);
+                Ok(())
             }
-        }
-    }
-
-    /// Lets a call act, and passes what it returns to the engine.
-    fn drive(
-        &mut self,
-        id: CallId,
-        cx: &mut Ctx<'_>,
-        act: impl FnOnce(&mut Call, &mut call::Context<'_>) -> Option<Input>,
-    ) {
-        if let Some(input) = self.with(id, cx, act) {
-            self.input(input, cx);
-        }
-    }
-
-    /// Passes an input to the engine and acts on its outputs. Returns the refusal, if there is one.
-    fn input(&mut self, input: Input, cx: &mut Ctx<'_>) -> Option<Refusal> {
-        let mut refused = None;
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
-            self.engine.handle_input(cx.now, input);
-            while let Some(output) = self.engine.poll_output() {
-                match output {
-                    Output::Record(record) => {
-                        self.tell_watchers(&record.fact, cx);
-                        self.recorded(record);
-                    }
-                    Output::Refused(refusal) => refused = Some(refusal),
-                    output => inputs.extend(self.act(output, cx)),
-                }
-            }
-        }
-        refused
-    }
-
-    /// Tells those who watch an agent's presence that the agent pauses, or finishes a call.
-    fn tell_watchers(&self, fact: &Fact, cx: &mut Ctx<'_>) {
-        let Fact::Status { agent, status } = fact else {
-            return;
+            None => self.queued.obey(&by, command, cx),
         };
-        if let Some(person) = self.directory.agent(*agent) {
-            let activity = match status {
-                Status::Paused => Some(Activity::Away),
-                Status::WrapUp => Some(Activity::Busy),
-                _ => None,
-            };
-            cx.coordinator.set_activity(&person.name, activity);
+        let done = result.is_ok();
+        self.queued.count_lines(None, cx);
+        self.queued.publication().answer(Answer { reply, result });
+        self.queued.publish(cx.now);
+        done
+    }
+
+    /// True for an event of a leg, an invitation or a session of the call centre's own. Whatever was started elsewhere in the gateway
+    /// is none of its business.
+    #[must_use]
+    pub fn owns(&self, event: &Event) -> bool {
+        self.queued.owns(event)
+    }
+
+    /// Acts on an event that it [owns](Controller::owns).
+    pub fn handle(&mut self, event: &Event, cx: &mut Ctx<'_>) {
+        self.queued.handle(event, cx);
+        self.settle(event, cx);
+    }
+
+    /// Takes from an event that it does not own what concerns agents, direct calls and trunks.
+    pub fn observe(&mut self, event: &Event, cx: &mut Ctx<'_>) {
+        self.queued.observe(event, cx);
+        match event {
+            Event::Ended { session, record } => {
+                let (direct, mut context) = self.direct_calls(cx);
+                direct.ended(*session, record, &mut context);
+            }
+            Event::Joined { session, guest } => {
+                let queued = self.queued.calls().of_session(*session);
+                let (direct, mut context) = self.direct_calls(cx);
+                direct.joined(*guest, (*session, queued), &mut context);
+            }
+            Event::Verdict { session, verdict, .. } => self.verified(*session, verdict, cx),
+            Event::Target { trunk, .. }
+            | Event::Registration {
+                registrant: Registrant::Trunk(trunk),
+                ..
+            } => self.trunk_changed(trunk, cx),
+            _ => {}
+        }
+        self.settle(event, cx);
+    }
+
+    /// Looks at the calls that an event is of, and publishes what followed from it.
+    fn settle(&mut self, event: &Event, cx: &mut Ctx<'_>) {
+        self.queued.settle(event, cx);
+        if let Some(session) = event.session() {
+            self.direct.changed(cx.now, session);
+        }
+        self.queued.publish(cx.now);
+    }
+
+    /// Takes the verdict on the caller of a call, in a queue or not.
+    fn verified(&mut self, session: SessionId, verdict: &Verdict, cx: &Ctx<'_>) {
+        let verification = CallerVerification::from(verdict);
+        match self.queued.calls().of_session(session) {
+            Some(id) => self.queued.verified(id, verification),
+            None => self.direct.verified(cx.now, session, verification),
         }
     }
 
-    /// Counts the calls of their own that agents have: of those who have some, and of this user.
-    fn count_lines(&mut self, user: Option<&str>, cx: &mut Ctx<'_>) {
-        let mut agents = self.agents.with_lines();
-        agents.extend(user.and_then(|user| self.directory.agent_of(user)));
-        for agent in agents {
-            // One who was removed meanwhile is still known by name.
-            let Some(person) = self.directory.agent(agent) else {
-                debug_assert!(false, "no agent {agent:?}, who has lines");
-                continue;
-            };
-            let (agents, name) = (&mut self.agents, person.name.as_str());
-            if let Some(input) = agents.count_lines((agent, name), &self.legs, cx.coordinator) {
-                self.input(input, cx);
-            }
+    /// Publishes a trunk as it is now.
+    fn trunk_changed(&mut self, name: &str, cx: &Ctx<'_>) {
+        let trunks = cx.coordinator.trunks();
+        if let Some(status) = trunks.into_iter().find(|trunk| trunk.name == name) {
+            let trunk = Change::Trunk(status.into());
+            self.queued.publication().change(cx.now, trunk);
         }
+    }
+
+    /// Takes note of a call that came through no queue. One that a queue took meanwhile is that queue's.
+    pub fn arrived(&mut self, arrived: Arrived<'_>, cx: &Ctx<'_>) {
+        if self.queued.calls().of_session(arrived.session).is_none() {
+            let id = self.queued.next_number(cx.now);
+            let (direct, context) = self.direct_calls(cx);
+            direct.arrived(id, arrived, &context);
+        }
+    }
+
+    /// Tells supervisors that a user calls the emergency services: user, number, and the number that is shown to them.
+    pub fn emergency(&mut self, session: SessionId, of: (&str, &str, &str), cx: &Ctx<'_>) {
+        let (direct, mut context) = self.direct_calls(cx);
+        direct.emergency(session, of, &mut context);
+    }
+
+    /// Takes note of where a direct call is parked; `None`: it is no longer.
+    pub fn park(&mut self, session: SessionId, parking: Option<Parking>, cx: &Ctx<'_>) {
+        self.direct.park(cx.now, session, parking);
+    }
+
+    fn direct_calls<'a>(&'a mut self, cx: &'a Ctx<'_>) -> (&'a mut DirectCalls, direct::Context<'a>) {
+        let (directory, publication) = self.queued.publishing();
+        let context = direct::Context {
+            now: cx.now,
+            coordinator: cx.coordinator,
+            directory,
+            publisher: publication.publisher(),
+        };
+        (&mut self.direct, context)
     }
 }

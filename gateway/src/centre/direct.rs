@@ -10,10 +10,11 @@ use call_engine::acd::CallId;
 use sans_io::{Deadline, Time};
 use session_core::{CallRecord, CallState, Coordinator, IncomingCall, SessionId, Source};
 
+use super::command::By;
 use super::directory::Directory;
 use super::ids;
 use super::publisher::Publisher;
-use super::view::{Call, CallKind, CallerVerification, Change, Parking, Party};
+use super::view::{Call, CallKind, CallerVerification, Change, Moment, Parking, Party};
 pub(super) use record::{lost, mos};
 
 /// Time for which changes of direct calls are gathered: a call that rings, is answered and bridged at once is published once.
@@ -103,14 +104,18 @@ impl DirectCalls {
         self.calls.remove(&session).map(|call| call.id)
     }
 
-    /// Session of the call with this id.
-    pub(super) fn session_of(&self, id: CallId) -> Option<SessionId> {
+    /// The session of the call with this id, if the sender may end it: agents hang up in their phones.
+    pub(super) fn to_hang_up(&self, by: &By, id: &str) -> Option<SessionId> {
+        let id = match by {
+            By::Gateway | By::Supervisor(_) => ids::read_call(id)?,
+            By::Agent(_) => return None,
+        };
         let mut calls = self.calls.iter();
         calls.find(|(_, call)| call.id == id).map(|(session, _)| *session)
     }
 
     /// Id of the call in this session.
-    pub(super) fn id_of(&self, session: SessionId) -> Option<CallId> {
+    fn id_of(&self, session: SessionId) -> Option<CallId> {
         self.calls.get(&session).map(|call| call.id)
     }
 
@@ -160,6 +165,28 @@ impl DirectCalls {
             call.parked = parking;
             self.changed(now, session);
         }
+    }
+
+    /// Publishes that a user calls the emergency services: user, number, and the number that is shown to them.
+    pub(super) fn emergency(
+        &self,
+        session: SessionId,
+        (user, number, shown): (&str, &str, &str),
+        cx: &mut Context<'_>,
+    ) {
+        let Some(id) = self.id_of(session) else {
+            debug_assert!(false, "an emergency call is a direct call");
+            return;
+        };
+        let person = cx.directory.person(user);
+        let call = Change::EmergencyCall {
+            call: ids::call(id),
+            user: person.map_or_else(|| user.to_owned(), |person| person.name.clone()),
+            number: number.to_owned(),
+            shown: shown.to_owned(),
+            at: Moment(cx.now),
+        };
+        cx.publisher.change(cx.now, call);
     }
 
     /// Publishes the calls that changed, once it is time.

@@ -5,6 +5,7 @@
 
 mod agents;
 mod call;
+mod calls;
 pub mod command;
 pub mod context;
 pub mod controller;
@@ -23,14 +24,15 @@ mod numbers;
 mod open_records;
 pub mod persistence;
 mod projection;
+mod publication;
 mod publisher;
+mod queue_calls;
 mod reconfigure;
 pub mod recovery;
 mod rights;
 pub mod signalling;
 pub mod start;
 pub mod statistics;
-mod takeovers;
 mod targets;
 mod today;
 pub mod view;

@@ -1,15 +1,11 @@
 //! Calls, agents, queues and assignments as pages see them.
 
-use std::collections::BTreeMap;
-
 use call_engine::acd::{AgentId, AgentState, AssignmentId, CallId, Phase, QueueId, Status, Work};
 use sans_io::Time;
 
-use super::agents::Agents;
 use super::call::{Call, CallState, Consult, ConsultStage};
-use super::directory::Directory;
-use super::engine::Engine;
 use super::ids;
+use super::publication::Published;
 use super::today::Today;
 use super::view::{
     self, Agent, AgentDay, Assignment, CallPhase, ConsultState, Intent, Mode, Moment, Participant,
@@ -22,21 +18,18 @@ const POSITIONS: usize = call_engine::acd::POSITIONS;
 /// State of the call centre, to be shown.
 #[derive(Clone, Copy)]
 pub(super) struct Projection<'a> {
-    pub(super) engine: &'a Engine,
-    pub(super) calls: &'a BTreeMap<CallId, Call>,
-    pub(super) agents: &'a Agents,
+    pub(super) of: Published<'a>,
     pub(super) today: &'a Today,
-    pub(super) directory: &'a Directory,
     /// Time at which this engine began.
     pub(super) began: Time,
 }
 
 impl Projection<'_> {
     pub(super) fn call(&self, id: CallId) -> Option<view::Call> {
-        let call = self.calls.get(&id)?;
-        let state = self.engine.call(id);
-        let agent = call.agent().and_then(|agent| self.directory.agent(agent));
-        let queue = self.directory.queue(call.queue());
+        let call = self.of.calls.get(id)?;
+        let state = self.of.engine.call(id);
+        let agent = call.agent().and_then(|agent| self.of.directory.agent(agent));
+        let queue = self.of.directory.queue(call.queue());
         Some(view::Call {
             id: ids::call(id),
             kind: view::CallKind::Queue,
@@ -59,7 +52,7 @@ impl Projection<'_> {
             joined: self.consulted_or_joined(call),
             transferred_by: call
                 .transferred_by()
-                .and_then(|agent| self.directory.agent_name(agent)),
+                .and_then(|agent| self.of.directory.agent_name(agent)),
             notes: call.notes().to_vec(),
             disposition: call.disposition().map(str::to_owned),
             consult: call.consult().map(Consult::project),
@@ -69,11 +62,11 @@ impl Projection<'_> {
 
     /// Place of a call in its queue, from 1, if it is among the first.
     fn position(&self, call: CallId) -> Option<u32> {
-        let state = self.engine.call(call)?;
+        let state = self.of.engine.call(call)?;
         if state.phase != Phase::Waiting {
             return None;
         }
-        let mut line = self.engine.line(state.queue).take(POSITIONS);
+        let mut line = self.of.engine.line(state.queue).take(POSITIONS);
         u32::try_from(line.position(|other| other == call)? + 1).ok()
     }
 
@@ -92,7 +85,7 @@ impl Projection<'_> {
                 .map(|other| participant(ParticipantKind::Other, other)),
         );
         for (name, mode) in call.supervisors().joined() {
-            let person = self.directory.person(name);
+            let person = self.of.directory.person(name);
             let display = person.map_or(name, |person| &person.display);
             parties.push(Participant {
                 mode,
@@ -117,26 +110,26 @@ impl Projection<'_> {
 
     fn ids_of(&self, agents: impl Iterator<Item = AgentId>) -> Vec<String> {
         agents
-            .filter_map(|agent| self.directory.agent(agent))
+            .filter_map(|agent| self.of.directory.agent(agent))
             .map(|person| person.id.clone())
             .collect()
     }
 
     pub(super) fn assignment(&self, id: AssignmentId, call: CallId, agent: AgentId) -> Option<Assignment> {
-        let assignment = self.calls.get(&call)?.assignment(id)?;
+        let assignment = self.of.calls.get(call)?.assignment(id)?;
         Some(Assignment {
             id: ids::assignment(id),
             call: self.call(call)?,
-            agent: self.directory.agent(agent)?.id.clone(),
+            agent: self.of.directory.agent(agent)?.id.clone(),
             made_at: Moment(assignment.made),
             deadline: Moment(assignment.deadline),
         })
     }
 
     pub(super) fn agent(&self, now: Time, id: AgentId) -> Option<Agent> {
-        let person = self.directory.agent(id)?;
+        let person = self.of.directory.agent(id)?;
         let unknown = AgentState::default();
-        let state = self.engine.agent(id).unwrap_or(&unknown);
+        let state = self.of.engine.agent(id).unwrap_or(&unknown);
         let intent = Intent::of(&state.intent);
         let (call, wrap_up_until) = match state.work {
             Work::Idle => (None, None),
@@ -157,12 +150,12 @@ impl Projection<'_> {
             since: Moment(Time(state.status_since).max(began)),
             reason: intent.reason,
             next: state.next.as_ref().map(Intent::of),
-            reach: self.engine.reach(id)?.into(),
+            reach: self.of.engine.reach(id)?.into(),
             call,
-            last_call: self.agents.last_call(id).map(ids::call),
+            last_call: self.of.agents.last_call(id).map(ids::call),
             wrap_up_until,
             queues: served
-                .filter_map(|member| self.directory.queue(member.queue))
+                .filter_map(|member| self.of.directory.queue(member.queue))
                 .map(|queue| queue.id.clone())
                 .collect(),
             today: AgentDay::of(state, now),
@@ -170,20 +163,24 @@ impl Projection<'_> {
     }
 
     pub(super) fn queue(&self, now: Time, id: QueueId) -> Option<Queue> {
-        let queue = self.directory.queue(id)?;
-        let arrivals = self.engine.line(id).filter_map(|call| self.engine.call(call));
+        let queue = self.of.directory.queue(id)?;
+        let arrivals = self
+            .of
+            .engine
+            .line(id)
+            .filter_map(|call| self.of.engine.call(call));
         let mut live = QueueLive {
-            waiting: u32::try_from(self.engine.line(id).count()).unwrap_or(u32::MAX),
-            line: self.engine.line(id).take(POSITIONS).map(ids::call).collect(),
+            waiting: u32::try_from(self.of.engine.line(id).count()).unwrap_or(u32::MAX),
+            line: self.of.engine.line(id).take(POSITIONS).map(ids::call).collect(),
             oldest_since: arrivals
                 .map(|call| call.since)
                 .min()
                 .map(|since| Moment(Time(since))),
             ..QueueLive::default()
         };
-        for person in self.directory.serving(id) {
+        for person in self.of.directory.serving(id) {
             let agent = person.agent.as_ref();
-            let state = agent.and_then(|agent| self.engine.agent(agent.id));
+            let state = agent.and_then(|agent| self.of.engine.agent(agent.id));
             live.count(state.map_or(Status::Offline, |state| state.status));
         }
         Some(Queue {

@@ -12,8 +12,7 @@ use call_engine::acd::{CallId, CallState, Phase, QueueId};
 use sans_io::{Deadline, Time};
 use session_core::{Application, Coordinator, LegId, SavedLeg, SessionId};
 
-use super::call::Call;
-use super::controller::GRACE;
+use super::call::{Call, GRACE};
 use super::directory::Directory;
 use super::engine::Engine;
 use super::last_agent::tells_callers_apart;

@@ -1,14 +1,9 @@
 //! Rights in the call centre: what an id in a command means, and whether the sender may act on it.
 
-use std::collections::BTreeMap;
-
 use call_engine::acd::{AgentId, AssignmentId, CallId};
 
-use session_core::SessionId;
-
-use super::call::Call;
+use super::calls::Calls;
 use super::command::{By, Refused};
-use super::direct::DirectCalls;
 use super::directory::Directory;
 use super::engine::Engine;
 use super::ids;
@@ -18,8 +13,7 @@ use super::ids;
 pub(super) struct Rights<'a> {
     pub(super) directory: &'a Directory,
     pub(super) engine: &'a Engine,
-    pub(super) calls: &'a BTreeMap<CallId, Call>,
-    pub(super) direct: &'a DirectCalls,
+    pub(super) calls: &'a Calls,
 }
 
 impl<'a> Rights<'a> {
@@ -46,17 +40,9 @@ impl<'a> Rights<'a> {
     /// The call with this id, if its agent sent the command or the sender may act on every call.
     pub(super) fn call(self, by: &By, id: &str) -> Result<CallId, Refused> {
         let id = ids::read_call(id).ok_or(Refused::UnknownCall)?;
-        let call = self.calls.get(&id).ok_or(Refused::UnknownCall)?;
+        let call = self.calls.get(id).ok_or(Refused::UnknownCall)?;
         let agent = call.agent_leg().map(|agent| agent.agent);
         self.may_act(by, agent).then_some(id).ok_or(Refused::UnknownCall)
-    }
-
-    /// The session of the direct call with this id, if the sender may end it: agents hang up in their phones.
-    pub(super) fn direct_call(self, by: &By, id: &str) -> Option<SessionId> {
-        match by {
-            By::Gateway | By::Supervisor(_) => self.direct.session_of(ids::read_call(id)?),
-            By::Agent(_) => None,
-        }
     }
 
     /// The assignment with this id, if it is the sender's or the sender may act on every call.

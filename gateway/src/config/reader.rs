@@ -1,5 +1,8 @@
 //! Reading TOML so that all errors are reported at once, each with its place.
 
+mod section;
+mod values;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
@@ -8,6 +11,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{ConfigError, Severity};
+use values::closest;
+pub(super) use values::{boolean, filled, kind, number, set, text, unknown};
 
 /// Collects mistakes in one file.
 pub(crate) struct Reader<'t> {
@@ -312,168 +317,4 @@ impl<'t> Reader<'t> {
             self.fail(key.span(), format!("unknown key `{name}`{place}; {hint}"));
         }
     }
-}
-
-impl<'t> Section<'t> {
-    pub(super) fn new(name: impl Into<String>, table: &'t DeTable<'t>) -> Section<'t> {
-        Section {
-            name: name.into(),
-            table,
-            asked: BTreeSet::new(),
-            behind: None,
-        }
-    }
-
-    /// Lets a table count where this one is silent. `hints` explain the keys that it leaves to this one, and `named` is the place
-    /// in the file that names it.
-    pub(super) fn fall_back(
-        &mut self,
-        table: &'t DeTable<'t>,
-        hints: &'t BTreeMap<String, String>,
-        named: Range<usize>,
-    ) {
-        self.behind = Some(Behind { table, named, hints });
-    }
-
-    fn value(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
-        self.asked.insert(key);
-        let behind = || self.behind.as_ref()?.table.get(key);
-        self.table.get(key).or_else(behind)
-    }
-
-    /// Lets a key be there that is read elsewhere.
-    pub(super) fn leave(&mut self, key: &'static str) {
-        self.asked.insert(key);
-    }
-
-    /// The value of a key is `false`.
-    pub(super) fn is_false(&mut self, key: &'static str) -> bool {
-        self.value(key)
-            .is_some_and(|value| value.get_ref().as_bool() == Some(false))
-    }
-
-    /// Number of these keys that the file has.
-    pub(super) fn written(&self, keys: &[&str]) -> usize {
-        keys.iter().filter(|key| self.table.contains_key(**key)).count()
-    }
-
-    /// Place of the value of a key.
-    pub(super) fn span(&self, key: &str) -> Option<Range<usize>> {
-        let behind = || {
-            let behind = self.behind.as_ref()?;
-            behind.table.contains_key(key).then(|| behind.named.clone())
-        };
-        self.table.get(key).map(Spanned::span).or_else(behind)
-    }
-
-    pub(super) fn path(&self, key: &str) -> String {
-        if self.name.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.name)
-        }
-    }
-}
-
-impl<'t> Behind<'t> {
-    /// The table under a key.
-    fn under(&self, key: &str) -> Option<Behind<'t>> {
-        match self.table.get(key)?.get_ref() {
-            DeValue::Table(table) => Some(Behind {
-                table,
-                named: self.named.clone(),
-                hints: self.hints,
-            }),
-            _ => None,
-        }
-    }
-}
-
-/// A TOML type with its article.
-pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "an integer",
-        DeValue::Float(_) => "a float",
-        DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
-    }
-}
-
-pub(super) fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {
-    value
-        .as_str()
-        .ok_or_else(|| format!("is {}, but must be a string", kind(value)))
-}
-
-pub(super) fn filled(value: &DeValue<'_>) -> Result<String, String> {
-    match text(value)?.trim() {
-        "" => Err("is empty".into()),
-        filled => Ok(filled.to_owned()),
-    }
-}
-
-pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
-    value
-        .as_bool()
-        .ok_or_else(|| format!("is {}, but must be true or false", kind(value)))
-}
-
-pub(super) fn number(value: &DeValue<'_>, range: std::ops::RangeInclusive<u64>) -> Result<u64, String> {
-    let wanted = || format!("must be an integer from {} to {}", range.start(), range.end());
-    let read = value
-        .as_integer()
-        .ok_or_else(|| format!("is {}, but {}", kind(value), wanted()))?;
-    let plain = read.as_str().replace('_', "");
-    match u64::from_str_radix(&plain, read.radix()) {
-        Ok(n) if range.contains(&n) => Ok(n),
-        _ => Err(wanted()),
-    }
-}
-
-/// Message about a name of something that is not there.
-pub(super) fn unknown<'n>(
-    key: &str,
-    what: &str,
-    name: &str,
-    there: impl Iterator<Item = &'n String>,
-) -> String {
-    let there: Vec<&str> = there.map(String::as_str).collect();
-    let there = if there.is_empty() {
-        format!("no {what} is configured")
-    } else {
-        format!("known: {}", there.join(", "))
-    };
-    format!("{key}: there is no {what} `{name}`; {there}")
-}
-
-/// Puts a value in its place if the file has one.
-pub(super) fn set<T>(place: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *place = value;
-    }
-}
-
-/// The key nearest to the written one, if it is near.
-fn closest<'k>(written: &str, keys: &[&'k str]) -> Option<&'k str> {
-    let near = keys.iter().map(|k| (distance(written, k), *k)).min()?;
-    (near.0 <= (written.chars().count() / 3).max(1)).then_some(near.1)
-}
-
-/// Edits from one word to another (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::Switch;
 use crate::call_log::CallLines;
 use crate::config::Feature;
-use crate::feature_desk::{Change, Order};
+use crate::feature_changes::{Change, Order};
 use crate::routing::Destination;
 
 /// Time that the tone lasts after which a call of a code ends.
@@ -33,7 +33,7 @@ const LEVEL: i8 = -10;
 #[derive(Debug, Default)]
 pub(super) struct FeatureCalls {
     /// Way to the task that changes settings; none: nothing can be changed.
-    desk: Option<mpsc::Sender<Order>>,
+    orders: Option<mpsc::Sender<Order>>,
     calls: BTreeMap<SessionId, Stage>,
 }
 
@@ -50,17 +50,17 @@ enum Stage {
 
 impl FeatureCalls {
     /// Sends changes there.
-    pub(super) fn new(desk: mpsc::Sender<Order>) -> FeatureCalls {
+    pub(super) fn new(orders: mpsc::Sender<Order>) -> FeatureCalls {
         FeatureCalls {
-            desk: Some(desk),
+            orders: Some(orders),
             calls: BTreeMap::new(),
         }
     }
 
     fn order(&self, order: Order) -> bool {
-        self.desk
+        self.orders
             .as_ref()
-            .is_some_and(|desk| desk.try_send(order).is_ok())
+            .is_some_and(|orders| orders.try_send(order).is_ok())
     }
 }
 

@@ -80,16 +80,16 @@ impl Switch {
         saved: SavedMessage,
         coordinator: &mut Coordinator,
     ) {
-        let keeper = self.messages.as_ref();
-        if !keeper.is_some_and(|keeper| keeper.save(message, saved)) {
+        let saver = self.messages.as_ref();
+        if !saver.is_some_and(|saver| saver.save(message, saved)) {
             coordinator.message_saved(now, message, false);
         }
     }
 
     /// A message that was kept is over.
     pub(super) fn message_over(&self, message: MessageId) {
-        if let Some(keeper) = &self.messages {
-            keeper.remove(message);
+        if let Some(saver) = &self.messages {
+            saver.remove(message);
         }
     }
 }

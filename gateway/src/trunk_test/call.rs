@@ -50,10 +50,10 @@ pub(super) async fn make(
     options: &TrunkTest,
     tell: &mut impl FnMut(Finding),
 ) -> Result<(), TestError> {
-    let (told, mut events) = mpsc::unbounded_channel();
+    let (reports, mut events) = mpsc::unbounded_channel();
     let ports = ports(&options.rtp_ports)?;
     let settings = settings(config, (name, trunk), ports)?;
-    let stack = Stack::start(settings, Line { told })
+    let stack = Stack::start(settings, Line { reports })
         .await
         .map_err(|error| error.to_string())?;
     let mut call = Call {
@@ -106,33 +106,22 @@ fn settings(
             users: BTreeMap::new(),
             trunks: BTreeMap::from([(name.to_owned(), trunk.clone())]),
         },
-        credentials: session_core::Credentials::default(),
         guard: config.guard.guard.clone(),
         domains: config.domains.clone(),
         realm: config.realm.clone(),
         algorithms: Vec::new(),
-        host: host(config),
         advertise: config.advertise,
         phone_ips: phone_ips(&config.media.phone_addresses),
-        fingerprint: identity.fingerprint().clone(),
-        shards: 1,
-        first_id: 0,
         browser_codecs: config.media.browser_codecs.clone(),
         phone_codecs: config.media.phone_codecs.clone(),
         grace: Duration::ZERO,
         session_timer: config.sip.session_expires,
-        inactivity: None,
         max_sessions: 2,
         max_contacts: 0,
-        limits: session_core::Limits::default(),
         register_rate: config.sip.register_rate,
-        upstream: None,
         upstream_rate: config.sip.upstream_rate,
-        stir: session_core::stir::StirSettings::default(),
-        emergency: Default::default(),
-        saved_messages: None,
         secret,
-        messages: session_core::MessageSettings::default(),
+        ..session_core::Config::new(host(config), identity.fingerprint().clone())
     };
     Ok(StackConfig {
         tls_host: None,
@@ -167,7 +156,7 @@ enum Ask {
 
 /// The application: one call of ours, and nobody else's.
 struct Line {
-    told: mpsc::UnboundedSender<News>,
+    reports: mpsc::UnboundedSender<News>,
 }
 
 impl Application for Line {
@@ -197,7 +186,7 @@ impl Application for Line {
             _ => return,
         };
         // Whoever tests may have gone already.
-        let _ = self.told.send(news);
+        let _ = self.reports.send(news);
     }
 
     fn handle_request(&mut self, now: Time, request: Ask, calls: &mut Coordinator) {

@@ -196,7 +196,7 @@ async fn options(
             tell(Finding::new(
                 "options",
                 Grade::Wrong,
-                format!("{to} does not answer OPTIONS: {}", told(silence)),
+                format!("{to} does not answer OPTIONS: {}", describe(silence)),
                 silent(target.0),
             ));
             false
@@ -241,7 +241,7 @@ async fn register(
         Reply::None(silence) => Finding::new(
             "registration",
             Grade::Wrong,
-            format!("the registrar does not answer: {}", told(silence)),
+            format!("the registrar does not answer: {}", describe(silence)),
             "check `register.registrar` and `outbound_proxy`",
         ),
     };
@@ -270,7 +270,7 @@ fn request(
     }
 }
 
-fn told(silence: Silence) -> &'static str {
+fn describe(silence: Silence) -> &'static str {
     match silence {
         Silence::Timeout => "no response in time",
         Silence::Transport => "the request could not be sent",

@@ -99,6 +99,44 @@ pub struct Config {
 const SILENCE: Duration = Duration::from_secs(3);
 
 impl Config {
+    /// Settings of a host that anybody may call, and that calls as this one: a name, or the address that phone legs bind to. To be
+    /// changed by struct update, each setting by itself. The secret is no secret.
+    #[must_use]
+    pub fn new(host: impl Into<String>, fingerprint: Fingerprint) -> Config {
+        let host = host.into();
+        Config {
+            endpoint: endpoint::Config::default(),
+            access: Access::Anyone(PeerMedia::default()),
+            credentials: Credentials::default(),
+            guard: guard::Config::default(),
+            domains: Vec::new(),
+            realm: host.clone(),
+            algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
+            advertise: None,
+            phone_ips: host.parse().into_iter().collect(),
+            host,
+            fingerprint,
+            shards: 1,
+            first_id: 0,
+            browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
+            phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
+            grace: Duration::from_secs(15),
+            session_timer: None,
+            inactivity: None,
+            max_sessions: 1_000,
+            max_contacts: 10,
+            limits: Limits::default(),
+            register_rate: 50,
+            upstream: None,
+            upstream_rate: 200,
+            secret: [0; 32],
+            messages: MessageSettings::default(),
+            saved_messages: None,
+            stir: StirSettings::default(),
+            emergency: EmergencyNumbers::default(),
+        }
+    }
+
     /// Time after which media shards report a leg as silent.
     #[must_use]
     pub fn silence(&self) -> Option<Duration> {

@@ -1,14 +1,16 @@
 //! The machine itself: its state, its inputs and its outputs.
 
+mod interface;
+mod parts;
+
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use media_core::control::{self, BridgeId, Command, LegId, StreamIndex};
-use sans_io::{Deadline, Rng, Time, earlier};
-use sip_core::endpoint::{self, Endpoint, QueryId};
-use sip_core::flow::{Destination, FlowId};
+pub(crate) use interface::Timer;
+pub use interface::{Input, Output};
+use media_core::control::{self, BridgeId, LegId, StreamIndex};
+use sans_io::{Rng, Time, earlier};
+use sip_core::endpoint::{self, Endpoint};
 use sip_core::message::StatusCode;
-use sip_core::uri::Uri;
 
 use crate::SessionId;
 use crate::admission::Admission;
@@ -17,12 +19,10 @@ use crate::call::Call;
 use crate::config::{Access, Config, PeerMedia};
 use crate::context::Context;
 use crate::directory::Directory;
-use crate::event::Event;
-use crate::instant::{MessageId, Messages};
+use crate::instant::Messages;
 use crate::leg::Leg;
 use crate::registration::Registrations;
-use crate::stir::{CertificateUrl, FetchError, Fetched, Stir};
-use crate::trunk::Located;
+use crate::stir::Stir;
 use crate::upstream::{RelayedSubscriptions, Relays};
 use crate::watch::Watches;
 
@@ -48,107 +48,6 @@ pub struct Coordinator {
     relayed_subscriptions: RelayedSubscriptions,
     /// True if names of trunks are followed.
     follows: bool,
-}
-
-/// Timers of the coordinator itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Timer {
-    Grace(LegId),
-    Session(SessionId),
-    Goodbye(LegId),
-    Recover(LegId),
-    Longest(LegId),
-    Silence(LegId),
-    Absent(SessionId),
-    Attempt(SessionId),
-    Rights,
-    Message(MessageId),
-    Kept,
-    Publications,
-    Upstream,
-    Transferred(LegId),
-    Certificate(SessionId),
-}
-
-/// Inputs.
-#[derive(Debug)]
-pub enum Input {
-    /// From the network, by way of the transports.
-    Sip(endpoint::Input),
-    /// From a media shard.
-    Media {
-        /// The shard.
-        shard: u8,
-        /// The event.
-        event: control::Event,
-    },
-    /// Addresses that a name of a trunk resolves to now; none if it does not resolve.
-    Located {
-        /// As in [`Output::Follow`].
-        trunk: String,
-        /// The URI that was resolved.
-        name: Uri,
-        /// Its targets, in whichever order.
-        found: Vec<Located>,
-    },
-    /// Answer to [`Output::Fetch`].
-    Fetched {
-        /// The address.
-        url: CertificateUrl,
-        /// The certificate, or why there is none.
-        answer: Result<Fetched, FetchError>,
-    },
-    /// A connection is that of a peer with these names: those of its certificate, which was checked, in lower case.
-    Identified {
-        /// The connection.
-        flow: FlowId,
-        /// The names.
-        names: Vec<String>,
-    },
-    /// The deadline passed.
-    Timeout,
-}
-
-/// Outputs.
-#[derive(Debug)]
-pub enum Output {
-    /// A SIP message to send. `token` comes back in `TransmitFailed`.
-    Transmit {
-        /// Destination.
-        to: Destination,
-        /// One whole message.
-        data: Bytes,
-        /// Names this transmission.
-        token: u64,
-    },
-    /// A SIP URI to resolve (RFC 3263).
-    Resolve {
-        /// Comes back in `Resolved`.
-        query: QueryId,
-        /// URI to resolve.
-        uri: Uri,
-    },
-    /// Names of trunks that are to be followed from now on, and no others: [`Input::Located`] reports each change.
-    Follow {
-        /// Trunks, and the URIs to resolve (RFC 3263), one or more of each.
-        names: Vec<(String, Uri)>,
-    },
-    /// A certificate to fetch; [`Input::Fetched`] is to follow.
-    Fetch {
-        /// Its address.
-        url: CertificateUrl,
-    },
-    /// To a media shard.
-    Media {
-        /// The shard.
-        shard: u8,
-        /// The command.
-        command: Command,
-    },
-    /// To the application.
-    Event(Event),
-    /// Nothing more now; wake me then.
-    Timeout(Deadline),
 }
 
 impl Coordinator {
@@ -413,134 +312,5 @@ impl Coordinator {
             "leg {leg:?} is in a call that is gone"
         );
         self.with_call(session, act)
-    }
-
-    pub(crate) fn call(&self, session: SessionId) -> Option<&Call> {
-        self.calls.get(&session).map(|call| &**call)
-    }
-
-    pub(crate) fn call_of(&self, leg: LegId) -> Option<&Call> {
-        self.call(self.context.index.session(leg)?)
-    }
-
-    pub(crate) fn leg(&self, leg: LegId) -> Option<&Leg> {
-        self.call_of(leg)?.leg(leg)
-    }
-
-    /// Live calls, oldest first.
-    pub(crate) fn calls(&self) -> impl Iterator<Item = &Call> {
-        self.calls.values().map(|call| &**call)
-    }
-
-    pub(crate) fn call_count(&self) -> usize {
-        self.calls.len()
-    }
-
-    pub(crate) fn insert_call(&mut self, call: Call) {
-        self.watches.touch(&call);
-        self.calls.insert(call.id(), Box::new(call));
-    }
-
-    /// Takes a call out, whose legs go over into another one.
-    pub(crate) fn take_call(&mut self, session: SessionId) -> Option<Call> {
-        if let Some(bridge) = self.call(session)?.shared_bridge() {
-            self.remove_session_from_bridge(bridge, session).ok()?;
-        }
-        self.calls.remove(&session).map(|call| *call)
-    }
-
-    pub(crate) fn bridges(&self) -> &BTreeMap<BridgeId, Bridge> {
-        &self.bridges
-    }
-
-    pub(crate) fn bridges_mut(&mut self) -> &mut BTreeMap<BridgeId, Bridge> {
-        &mut self.bridges
-    }
-
-    /// Legs of a user, oldest first.
-    pub(crate) fn legs_of_user(&self, user: &str) -> Vec<LegId> {
-        self.context.index.of_user(user).collect()
-    }
-
-    pub(crate) fn context(&self) -> &Context {
-        &self.context
-    }
-
-    pub(crate) fn context_mut(&mut self) -> &mut Context {
-        &mut self.context
-    }
-
-    pub(crate) fn admission(&self) -> &Admission {
-        &self.admission
-    }
-
-    pub(crate) fn admission_mut(&mut self) -> (&mut Admission, &mut Context) {
-        (&mut self.admission, &mut self.context)
-    }
-
-    pub(crate) fn registrations(&self) -> &Registrations {
-        &self.registrations
-    }
-
-    pub(crate) fn registrations_mut(&mut self) -> (&mut Registrations, &mut Context) {
-        (&mut self.registrations, &mut self.context)
-    }
-
-    pub(crate) fn watches(&self) -> &Watches {
-        &self.watches
-    }
-
-    pub(crate) fn watches_mut(&mut self) -> (&mut Watches, &mut Context) {
-        (&mut self.watches, &mut self.context)
-    }
-
-    pub(crate) fn messages(&self) -> &Messages {
-        &self.messages
-    }
-
-    pub(crate) fn messages_mut(&mut self) -> (&mut Messages, &mut Context) {
-        (&mut self.messages, &mut self.context)
-    }
-
-    pub(crate) fn upstream_mut(&mut self) -> (&mut Relays, &mut Admission, &mut Context) {
-        (&mut self.relays, &mut self.admission, &mut self.context)
-    }
-
-    pub(crate) fn pacing_mut(
-        &mut self,
-    ) -> (
-        &mut Relays,
-        &mut Admission,
-        &mut RelayedSubscriptions,
-        &mut Context,
-    ) {
-        (
-            &mut self.relays,
-            &mut self.admission,
-            &mut self.relayed_subscriptions,
-            &mut self.context,
-        )
-    }
-
-    pub(crate) fn stir_mut(&mut self) -> (&mut Stir, &mut Context) {
-        (&mut self.stir, &mut self.context)
-    }
-
-    pub(crate) fn relayed_subscriptions_mut(&mut self) -> (&mut RelayedSubscriptions, &mut Context) {
-        (&mut self.relayed_subscriptions, &mut self.context)
-    }
-
-    pub(crate) fn probes_mut(&mut self) -> &mut BTreeMap<endpoint::RequestId, String> {
-        &mut self.probes
-    }
-
-    /// The guard bans no address that a trunk has now.
-    pub(crate) fn spare_trunks(&mut self) {
-        self.admission.spare_trunks(&self.context);
-    }
-
-    /// Notes whether names of trunks are followed; whether they were.
-    pub(crate) fn notes_followed(&mut self, follows: bool) -> bool {
-        std::mem::replace(&mut self.follows, follows)
     }
 }

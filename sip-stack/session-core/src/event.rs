@@ -1,16 +1,17 @@
 //! Events that the coordinator reports to its application.
 
-use std::net::SocketAddr;
+mod incoming;
+mod session;
+mod states;
 
-use media_core::control::{BridgeId, LegId, Report};
-use sans_io::Time;
-use serde::{Deserialize, Serialize};
+pub use incoming::{IncomingCall, ReferTo, Source, Way};
+use media_core::control::{LegId, Report};
 use sip_core::endpoint::SubscriptionId;
 use sip_core::message::StatusCode;
+pub use states::{BridgeEvent, RegistrationState};
 
 use crate::guard::Ban;
-use crate::identity::Identity;
-use crate::record::{CallRecord, Cause, Fault};
+use crate::record::{CallRecord, Cause};
 use crate::registration::Registrant;
 use crate::stir::Verdict;
 use crate::trunk::TargetStatus;
@@ -381,180 +382,5 @@ pub enum Event {
         registrant: Registrant,
         /// Its state now.
         state: RegistrationState,
-    },
-}
-
-impl Event {
-    /// The session that it is about.
-    #[must_use]
-    pub fn session(&self) -> Option<SessionId> {
-        match self {
-            Event::Incoming { session, .. }
-            | Event::Progress { session, .. }
-            | Event::Answered { session, .. }
-            | Event::Changed { session, .. }
-            | Event::Restored { session, .. }
-            | Event::Diverted { session, .. }
-            | Event::Bridged { session, .. }
-            | Event::InvitationRings { session, .. }
-            | Event::InvitationAnswered { session, .. }
-            | Event::InvitationEnded { session, .. }
-            | Event::Left { session, .. }
-            | Event::Joined { session, .. }
-            | Event::Refer { session, .. }
-            | Event::Replaces { session, .. }
-            | Event::Joins { session, .. }
-            | Event::Transferred { session, .. }
-            | Event::TransferFailed { session, .. }
-            | Event::ReferProgress { session, .. }
-            | Event::Returned { session, .. }
-            | Event::DialFailed { session, .. }
-            | Event::Dtmf { session, .. }
-            | Event::Hold { session, .. }
-            | Event::Away { session, .. }
-            | Event::Silent { session, .. }
-            | Event::Present { session, .. }
-            | Event::Announced { session, .. }
-            | Event::Talking { session, .. }
-            | Event::Report { session, .. }
-            | Event::Verdict { session, .. }
-            | Event::Ended { session, .. } => Some(*session),
-            Event::Bridge(_)
-            | Event::CapReached { .. }
-            | Event::Alive { .. }
-            | Event::Reachable { .. }
-            | Event::Refused(_)
-            | Event::Watch { .. }
-            | Event::Message { .. }
-            | Event::MessageSent { .. }
-            | Event::MessageKept { .. }
-            | Event::MessageOver { .. }
-            | Event::Mailbox { .. }
-            | Event::Banned(_)
-            | Event::Target { .. }
-            | Event::Registration { .. } => None,
-        }
-    }
-}
-
-/// State of a registration of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RegistrationState {
-    /// The first REGISTER is under way.
-    Registering,
-    /// The registrar granted it.
-    Registered {
-        /// Until then, unless it is refreshed.
-        until: Time,
-    },
-    /// The registrar refused it with this code, 300 to 699; it is tried again.
-    Refused(StatusCode),
-    /// The registrar refused it for good with this code: 403 or 404.
-    Stopped(StatusCode),
-    /// The registrar gave no answer: it could not be found or reached, or was silent. It is tried again.
-    Unanswered(Fault),
-    /// Given up on request.
-    GivenUp,
-}
-
-/// Change of a bridge of calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BridgeEvent {
-    /// Made.
-    Created {
-        /// The bridge.
-        bridge: BridgeId,
-    },
-    /// A call was put into it.
-    Joined {
-        /// The bridge.
-        bridge: BridgeId,
-        /// The call.
-        session: SessionId,
-    },
-    /// A call was taken out of it, or ended.
-    Left {
-        /// The bridge.
-        bridge: BridgeId,
-        /// The call.
-        session: SessionId,
-    },
-    /// A party of a call in it began to speak, or has been silent for a while: only where that was asked for. A call that leaves has
-    /// fallen silent without a word of this.
-    Speaking {
-        /// The bridge.
-        bridge: BridgeId,
-        /// The call.
-        session: SessionId,
-        /// True: it speaks.
-        speaking: bool,
-    },
-    /// Ended.
-    Destroyed {
-        /// The bridge.
-        bridge: BridgeId,
-    },
-}
-
-/// Origin of a call.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Source {
-    /// An authenticated user.
-    User(String),
-    /// A trunk, known by its address.
-    Trunk(String),
-    /// Nobody asked (a client without accounts of its own).
-    Anyone,
-}
-
-/// Leg that is to replace another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReferTo {
-    /// A number to dial: the user part of `Refer-To`, percent-escapes decoded; of a `tel:` URI its number.
-    Number(String),
-    /// The party that this leg talks with: another leg of the same user.
-    Leg(LegId),
-}
-
-/// Caller and callee.
-#[derive(Clone, Debug)]
-pub struct IncomingCall {
-    /// Origin of the call.
-    pub source: Source,
-    /// Number or name of the caller as shown, percent-escapes undone; `anonymous` for one who is not.
-    pub from: String,
-    /// Name of the caller as shown, may be empty.
-    pub display: String,
-    /// Identity beside what is shown.
-    pub identity: Identity,
-    /// Dialled number or name: user part of the Request-URI, percent-escapes decoded, `tel:` included.
-    pub to: String,
-    /// Host of the Request-URI.
-    pub domain: String,
-    /// The peer of the SIP flow.
-    pub peer: SocketAddr,
-    /// The SIP Call-ID.
-    pub call_id: String,
-    /// The peer is a browser.
-    pub browser: bool,
-    /// Number of the emergency service that a user calls, without a prefix.
-    pub emergency: Option<String>,
-    /// The way, where the call is one of a PBX with a client of its: it is not for a dial plan.
-    pub way: Option<Way>,
-}
-
-/// Way of a call between a PBX and a client that registers through us.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// From a client to the PBX: [`dial_pbx`](crate::Coordinator::dial_pbx).
-    Out {
-        /// Name of the PBX's trunk.
-        trunk: String,
-    },
-    /// From the PBX to a client: [`dial_client`](crate::Coordinator::dial_client).
-    In {
-        /// Address of record, `user@domain`.
-        user: String,
     },
 }

@@ -130,7 +130,7 @@ impl Coordinator {
                 }
             }
             endpoint::Event::Resubscribed { subscription } => {
-                if !self.told_again(now, subscription) {
+                if !self.notify_again(now, subscription) {
                     self.tell_all(now, subscription);
                 }
             }

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use media_core::dtls::Identity;
 use media_core::negotiated::Codec;
-use session_core::{Access, Config, Credentials, PeerMedia, SrtpPolicy};
-use sip_core::auth::Algorithm;
+use session_core::{Access, Config, PeerMedia, SrtpPolicy};
 use sip_core::flow::Transport;
 use sip_core::message::Method;
 use sip_core::uri::{Host, Uri};
@@ -200,33 +199,11 @@ impl Builder {
         let sessions = Config {
             endpoint,
             access: server.access.unwrap_or(Access::Anyone(self.media)),
-            credentials: Credentials::default(),
-            guard: session_core::guard::Config::default(),
-            domains: Vec::new(),
             realm: media_ip.to_string(),
-            algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
-            host: media_ip.to_string(),
-            advertise: None,
             phone_ips: vec![media_ip],
-            fingerprint: identity.fingerprint().clone(),
-            shards: 1,
-            first_id: 0,
-            browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
             phone_codecs: self.codecs,
             grace: GRACE,
-            max_sessions: 1_000,
-            session_timer: None,
-            inactivity: None,
-            limits: session_core::Limits::default(),
-            register_rate: 50,
-            upstream: None,
-            upstream_rate: 200,
-            stir: session_core::stir::StirSettings::default(),
-            emergency: Default::default(),
-            saved_messages: None,
-            secret: [0; 32],
-            messages: session_core::MessageSettings::default(),
-            max_contacts: 10,
+            ..Config::new(media_ip.to_string(), identity.fingerprint().clone())
         };
         let mut listen = match self.transport {
             Transport::Udp => vec![Listen::Udp(self.bind)],

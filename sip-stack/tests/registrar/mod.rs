@@ -6,10 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use media_core::dtls::Identity;
-use media_core::negotiated::Codec;
 use sans_io::{Deadline, Time};
 use session_core::{Access, Config, Coordinator, Dial, Event, OnFailure, Party, User};
-use sip_core::auth::Algorithm;
 use sip_core::flow::Transport;
 use sip_core::message::StatusCode;
 use sip_stack::client::{Client, ClientError, Sound};
@@ -88,38 +86,17 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
         },
         fetch: Default::default(),
         sessions: Config {
-            endpoint: sip_core::endpoint::Config::default(),
-            credentials: session_core::Credentials::default(),
-            guard: session_core::guard::Config::default(),
             access: Access::Directory {
                 users: BTreeMap::from(["alice", "bob"].map(user)),
                 trunks: BTreeMap::new(),
             },
-            domains: Vec::new(),
             realm: "exchange".into(),
-            algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
-            host: "127.0.0.1".into(),
-            advertise: None,
             phone_ips: vec![any.ip()],
-            fingerprint: identity.fingerprint().clone(),
-            shards: 1,
-            first_id: 0,
             browser_codecs: Vec::new(),
-            phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
             grace: Duration::from_secs(1),
             max_sessions: 100,
-            session_timer: None,
-            inactivity: None,
-            limits: session_core::Limits::default(),
-            register_rate: 50,
-            upstream: None,
-            upstream_rate: 200,
-            stir: Default::default(),
-            emergency: Default::default(),
-            saved_messages: None,
-            secret: [0; 32],
-            messages: session_core::MessageSettings::default(),
             max_contacts: 3,
+            ..Config::new("127.0.0.1", identity.fingerprint().clone())
         },
         identity,
     };

@@ -42,10 +42,11 @@ fn config() -> Config {
         sources: vec![address(host).ip().into()],
         ..Trunk::new(address(host).ip().to_string())
     };
+    let fingerprint = Fingerprint {
+        hash: Hash::Sha256,
+        value: vec![7; 32],
+    };
     Config {
-        endpoint: endpoint::Config::default(),
-        credentials: session_core::Credentials::default(),
-        guard: session_core::guard::Config::default(),
         access: Access::Directory {
             users: [("agent".to_owned(), User::new("secret"))].into(),
             trunks: [
@@ -54,34 +55,10 @@ fn config() -> Config {
             ]
             .into(),
         },
-        domains: Vec::new(),
-        realm: "test".into(),
-        algorithms: vec![Algorithm::Md5],
-        host: address(GATEWAY).ip().to_string(),
-        advertise: None,
-        phone_ips: vec![address(GATEWAY).ip()],
-        fingerprint: Fingerprint {
-            hash: Hash::Sha256,
-            value: vec![7; 32],
-        },
-        shards: 1,
-        first_id: 0,
-        browser_codecs: vec![Codec::Opus, Codec::Pcmu],
         phone_codecs: vec![Codec::G722, Codec::Pcmu, Codec::Pcma, Codec::Opus],
-        grace: Duration::from_secs(15),
-        max_sessions: 10_000,
         session_timer: Some(Duration::from_secs(1_800)),
         inactivity: Some(Duration::from_secs(60)),
-        messages: session_core::MessageSettings::default(),
-        max_contacts: 5,
-        limits: session_core::Limits::default(),
-        register_rate: 50,
-        upstream: None,
-        upstream_rate: 200,
-        stir: Default::default(),
-        emergency: Default::default(),
-        saved_messages: None,
-        secret: [7; 32],
+        ..Config::new(address(GATEWAY).ip().to_string(), fingerprint)
     }
 }
 

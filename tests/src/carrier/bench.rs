@@ -376,39 +376,27 @@ fn sessions(config: &Config) -> session_core::Config {
             advertised: advertised.to_vec(),
             ..endpoint::Config::default()
         },
-        credentials: session_core::Credentials::default(),
         access: Access::Directory {
             users: config.users.clone(),
             trunks: config.trunks.clone(),
         },
-        guard: session_core::guard::Config::default(),
         domains: config.domains.clone(),
         realm: config.realm.clone(),
         algorithms: vec![Algorithm::Md5],
-        host: "gateway.example.org".into(),
-        advertise: None,
         phone_ips: vec![GATEWAY],
-        fingerprint: Fingerprint {
-            hash: Hash::Sha256,
-            value: vec![7; 32],
-        },
-        shards: 1,
-        first_id: 0,
         browser_codecs: config.media.browser_codecs.clone(),
         phone_codecs: config.media.phone_codecs.clone(),
         grace: config.grace,
         session_timer: config.sip.session_expires,
-        inactivity: None,
         max_sessions: 100,
         max_contacts: 5,
-        limits: session_core::Limits::default(),
-        register_rate: 50,
-        upstream: None,
-        upstream_rate: 200,
-        stir: Default::default(),
-        emergency: Default::default(),
-        saved_messages: None,
         secret: [7; 32],
-        messages: session_core::MessageSettings::default(),
+        ..session_core::Config::new(
+            "gateway.example.org",
+            Fingerprint {
+                hash: Hash::Sha256,
+                value: vec![7; 32],
+            },
+        )
     }
 }

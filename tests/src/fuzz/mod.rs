@@ -18,6 +18,7 @@ pub mod framing;
 pub mod guard;
 pub mod jitter;
 pub mod latching;
+pub mod memory;
 pub mod message;
 mod mutate;
 pub mod passport;
@@ -57,6 +58,11 @@ pub const INPUTS: u64 = 10_000;
 /// Runs the seeds and then mutations of them. The input that panicked is printed and kept, so that it can
 /// become a seed.
 pub fn exercise(target: &Target) {
+    exercise_some(target, INPUTS);
+}
+
+/// The same with this many mutations, of a target whose inputs take long.
+pub fn exercise_some(target: &Target, inputs: u64) {
     let seeds = (target.seeds)();
     assert!(!seeds.is_empty(), "{} has no seeds", target.name);
     for seed in &seeds {
@@ -65,7 +71,7 @@ pub fn exercise(target: &Target) {
     let inputs = std::env::var("CORDBOARD_FUZZ_INPUTS")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(INPUTS);
+        .unwrap_or(inputs);
     let mut mutator = Mutator::new(Rng::seeded(0x0c0d_b0a2), target.words);
     for _ in 0..inputs {
         attempt(target, &mutator.input(&seeds));

@@ -342,9 +342,6 @@ fn start() -> Gateway {
     let config = session_core::Config {
         upstream: Some("pbx".into()),
         upstream_rate: 20,
-        stir: Default::default(),
-        emergency: Default::default(),
-        saved_messages: None,
         ..sim::node_config(at, access, &[])
     };
     Gateway {

@@ -13,7 +13,6 @@ use media_core::negotiated::{Codec, Fingerprint, Hash};
 use media_core::shard::{self, Shard, ShardConfig};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{Access, CallRecord, Cause, Config, Coordinator, Event, Package, SessionId};
-use sip_core::auth::Algorithm;
 use sip_core::endpoint;
 use sip_core::message::Method;
 
@@ -72,40 +71,23 @@ pub fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> Config {
     Config {
         endpoint: endpoint_config(),
         access,
-        credentials: session_core::Credentials::default(),
-        guard: session_core::guard::Config::default(),
-        domains: Vec::new(),
         realm: "gateway.test".into(),
-        algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
-        host: address.ip().to_string(),
-        advertise: None,
         phone_ips: vec![address.ip()],
-        fingerprint: Fingerprint {
-            hash: Hash::Sha256,
-            value: vec![7; 32],
-        },
-        shards: 1,
-        first_id: 0,
-        browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
         phone_codecs: codecs.to_vec(),
-        grace: Duration::from_secs(15),
         max_sessions: 100,
-        session_timer: None,
-        inactivity: None,
-        limits: session_core::Limits::default(),
-        register_rate: 50,
-        upstream: None,
-        upstream_rate: 200,
-        stir: Default::default(),
-        emergency: Default::default(),
-        saved_messages: None,
-        secret: [0; 32],
         // Within the time after which nothing may be left.
         messages: session_core::MessageSettings {
             keep: Duration::from_secs(600),
             ..session_core::MessageSettings::default()
         },
         max_contacts: 5,
+        ..Config::new(
+            address.ip().to_string(),
+            Fingerprint {
+                hash: Hash::Sha256,
+                value: vec![7; 32],
+            },
+        )
     }
 }
 

@@ -4,9 +4,8 @@ use call_engine::acd::{AgentId, Input, QueueId, Requeue};
 use media_core::control::Phrase;
 use session_core::Application;
 
-use super::super::controller::GRACE;
 use super::super::legs::Role;
-use super::{Call, Context};
+use super::{Call, Context, GRACE};
 
 impl Call {
     /// Answers the caller, who hears music and waits.

@@ -18,6 +18,7 @@ mod supervisors;
 mod transitions;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use call_engine::acd::{AgentId, AssignmentId, CallId, Input, QueueId};
 use sans_io::Time;
@@ -29,6 +30,9 @@ pub(super) use consult::{Consult, ConsultEnd, ConsultStage};
 pub(super) use context::Context;
 pub(super) use state::{AgentLeg, Assignment, CallState, Released};
 use supervisors::Supervisors;
+
+/// Time after which the session gives up an absent browser, if the engine has not done so before.
+pub(super) const GRACE: Duration = Duration::from_secs(45);
 
 /// A call that came for a queue, from its arrival to the end of its session.
 pub(super) struct Call {
@@ -244,6 +248,14 @@ impl Call {
     pub(super) fn talking(&self) -> Option<AgentLeg> {
         match self.state {
             CallState::Talking { agent, .. } | CallState::Consulting { agent, .. } => Some(agent),
+            _ => None,
+        }
+    }
+
+    /// Time at which a colleague takes it over, whose agent's page is gone.
+    pub(super) fn takeover(&self) -> Option<Time> {
+        match self.state {
+            CallState::AgentAway { takeover, .. } => takeover,
             _ => None,
         }
     }

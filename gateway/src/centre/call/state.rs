@@ -32,6 +32,8 @@ pub(in crate::centre) enum CallState {
         leg: Option<LegId>,
         /// Invitation of the agent's new page.
         recall: Option<LegId>,
+        /// Time at which a colleague in the call takes it over.
+        takeover: Option<Time>,
     },
     /// A phone outside rings for the caller. `fallback` is the queue that the caller waits in again if nobody answers.
     Forwarding {

@@ -1,6 +1,7 @@
 //! Transitions of a call, each with what is left over by it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use call_engine::acd::{AgentId, AssignmentId, Phase, QueueId};
 use sans_io::Time;
@@ -9,6 +10,11 @@ use session_core::LegId;
 use super::super::legs::Role;
 use super::super::view::{self, AgentNotes};
 use super::{AgentLeg, Assignment, Call, CallState, Consult, Other, Released};
+
+/// Time that an agent whose page is gone may be away from a three-way call before a colleague in it takes it
+/// over: longer than a reload takes, and shorter than the 30 s after which the engine would send the caller
+/// back to the queue.
+const TAKEOVER: Duration = Duration::from_secs(20);
 
 impl Call {
     /// A phone rings for an assignment of this call, which must be one that [`Call::can_ring`].
@@ -113,14 +119,23 @@ impl Call {
             return (false, None);
         }
         self.since = now;
+        let takeover = self.colleagues().next().map(|_| now + TAKEOVER);
         let away = CallState::AgentAway {
             agent,
             leg: Some(leg),
             recall: None,
+            takeover,
         };
         match std::mem::replace(&mut self.state, away) {
             CallState::Consulting { consult, .. } => (true, Some(consult)),
             _ => (true, None),
+        }
+    }
+
+    /// A colleague takes the call over, or could if one were still there.
+    pub(in crate::centre) fn takeover_begins(&mut self) {
+        if let CallState::AgentAway { takeover, .. } = &mut self.state {
+            *takeover = None;
         }
     }
 
@@ -131,6 +146,7 @@ impl Call {
             agent,
             leg: Some(leg),
             recall,
+            ..
         } = self.state
         else {
             return None;
@@ -163,7 +179,10 @@ impl Call {
         new: LegId,
         phase: Option<Phase>,
     ) -> Option<Option<LegId>> {
-        let CallState::AgentAway { agent, leg, recall } = self.state else {
+        let CallState::AgentAway {
+            agent, leg, recall, ..
+        } = self.state
+        else {
             return None;
         };
         if recall != Some(invitation) {
@@ -289,6 +308,7 @@ impl Call {
                     agent,
                     leg: None,
                     recall: None,
+                    takeover: None,
                 },
                 None => CallState::Waiting,
             };

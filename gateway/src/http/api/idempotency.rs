@@ -75,7 +75,7 @@ async fn pass(api: Api, request: Request, next: Next) -> Result<Response, Proble
         let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
         let answer = Answer {
             status: parts.status,
-            headers: told_again(&parts.headers),
+            headers: repeated_headers(&parts.headers),
             body: body.clone(),
             problem: parts.extensions.get::<Problem>().cloned(),
         };
@@ -118,7 +118,7 @@ fn is_final(status: StatusCode) -> bool {
     !status.is_server_error() && !for_now.contains(&status)
 }
 
-fn told_again(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+fn repeated_headers(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     let known = [CONTENT_TYPE, ETAG, LOCATION].into_iter();
     known
         .filter_map(|name| Some((name.clone(), headers.get(name)?.clone())))

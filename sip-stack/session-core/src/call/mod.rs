@@ -4,12 +4,14 @@ mod announce;
 mod answer;
 mod bridge;
 mod check;
+mod description;
 mod dtmf;
 mod ending;
 mod hangup;
 mod media;
 mod member;
 mod merge;
+mod new_call;
 mod outward;
 mod passed_reason;
 mod passing;
@@ -24,16 +26,18 @@ use media_core::sdp::Fax;
 use sans_io::Time;
 
 use bridge::Bridge;
+pub use description::{CallSession, CallState};
 pub(crate) use dtmf::Digit;
 pub(crate) use ending::End;
 use ending::Phase;
+pub(crate) use new_call::NewCall;
 pub(crate) use passed_reason::PassedReason;
 use passing::Passing;
 
 use crate::bridge::Wired;
 use crate::context::Context;
 use crate::dial::{Caller, Dialling, Ringing};
-use crate::event::{IncomingCall, Source};
+use crate::event::Source;
 use crate::identity::Identity;
 use crate::leg::{Leg, Membership, Part, Purpose, Seat};
 use crate::record::{Fault, Forwarding, LegRecord};
@@ -96,44 +100,6 @@ pub(crate) enum Lifetime {
     Two,
     /// Ends with its caller, and with nobody else.
     Caller,
-}
-
-/// Facts of a new call.
-pub(crate) struct NewCall {
-    pub(crate) id: SessionId,
-    pub(crate) source: Option<Source>,
-    pub(crate) from: Caller,
-    pub(crate) to: String,
-    pub(crate) identity: Identity,
-    pub(crate) began: Time,
-    pub(crate) answered: Option<Time>,
-    pub(crate) max_forwards: u8,
-    pub(crate) shard: u8,
-}
-
-impl NewCall {
-    /// Facts of a call that is told to the application as `call`; it begins now.
-    pub(crate) fn of(
-        call: &IncomingCall,
-        (id, shard): (SessionId, u8),
-        now: Time,
-        max_forwards: u8,
-    ) -> NewCall {
-        NewCall {
-            id,
-            source: Some(call.source.clone()),
-            from: Caller {
-                user: call.from.clone(),
-                display: call.display.clone(),
-            },
-            to: call.to.clone(),
-            identity: call.identity.clone(),
-            began: now,
-            answered: None,
-            max_forwards,
-            shard,
-        }
-    }
 }
 
 impl Call {
@@ -423,67 +389,5 @@ impl Call {
 
     pub(crate) fn invitations_mut(&mut self) -> &mut Vec<Ringing> {
         &mut self.invitations
-    }
-}
-
-/// A live call, as applications see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallSession {
-    /// Its name.
-    pub id: SessionId,
-    /// User part of the caller.
-    pub from: String,
-    /// Number or name that was dialled.
-    pub to: String,
-    /// State now.
-    pub state: CallState,
-    /// Time at which the INVITE came, or was sent.
-    pub started_at: Time,
-    /// Time at which it was answered.
-    pub answered_at: Option<Time>,
-}
-
-/// State of a live call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallState {
-    /// Nobody rings yet.
-    Initiating,
-    /// Somebody rings.
-    Ringing,
-    /// Its parties may talk.
-    Active,
-    /// One of its parties is held, or holds.
-    OnHold,
-    /// Ends.
-    Ending,
-}
-
-impl Call {
-    /// The call as applications see it.
-    pub(crate) fn describe(&self) -> CallSession {
-        CallSession {
-            id: self.id,
-            from: self.from.user.clone(),
-            to: self.to.clone(),
-            state: self.state(),
-            started_at: self.began,
-            answered_at: self.answered,
-        }
-    }
-
-    fn state(&self) -> CallState {
-        let members = || self.legs.iter().filter(|l| l.is_member());
-        if self.is_ending() {
-            CallState::Ending
-        } else if self.answered.is_none() {
-            match self.legs.iter().any(Leg::is_early) {
-                true => CallState::Ringing,
-                false => CallState::Initiating,
-            }
-        } else if members().any(|l| l.is_held() || l.is_holding()) {
-            CallState::OnHold
-        } else {
-            CallState::Active
-        }
     }
 }

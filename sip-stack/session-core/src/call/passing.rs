@@ -132,12 +132,12 @@ impl Call {
             Asked::Voice(asked) => asked,
             Asked::Fax(fax) => return Some((self.other_with_fax(cx, from)?, Change::Fax(fax))),
         };
-        let told = self.told_of_holds(cx, from);
+        let other = self.passes_holds_to(cx, from);
         if l.has_fax() {
-            let permitted = told.map_or(Direction::SendRecv, |_| asked.reversed());
+            let permitted = other.map_or(Direction::SendRecv, |_| asked.reversed());
             return Some((self.other_party(from)?, Change::Voice(permitted)));
         }
-        let (to, permitted) = (told?, asked.reversed());
+        let (to, permitted) = (other?, asked.reversed());
         let changes = l.direction() != Some(asked) && self.leg(to)?.permitted() != permitted;
         changes.then_some((to, Change::Voice(permitted)))
     }
@@ -152,7 +152,7 @@ impl Call {
     }
 
     /// The other party of a plain call of two, if it is told what this one permits. A browser is told nothing.
-    fn told_of_holds(&self, cx: &Context, leg: LegId) -> Option<LegId> {
+    fn passes_holds_to(&self, cx: &Context, leg: LegId) -> Option<LegId> {
         let to = self.other_party(leg)?;
         let (l, other) = (self.leg(leg)?, self.leg(to)?);
         let passes = match cx.directory.hold(other.account()) {
@@ -261,7 +261,7 @@ impl Call {
 
     /// Tells the other party what `leg` permits, where that one was not asked before.
     pub(super) fn tell_other(&mut self, cx: &mut Context, now: Time, leg: LegId) {
-        let Some(to) = self.told_of_holds(cx, leg).filter(|_| self.passing.is_none()) else {
+        let Some(to) = self.passes_holds_to(cx, leg).filter(|_| self.passing.is_none()) else {
             return;
         };
         let Some(permitted) = self.leg(leg).map(Leg::permits) else {

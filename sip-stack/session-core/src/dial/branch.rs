@@ -1,5 +1,8 @@
 //! Branches: the legs that ring for a party, one for each place where it can be called.
 
+mod addresses;
+mod parties;
+
 use std::time::Duration;
 
 use media_core::control::{LegId, MediaSource};
@@ -7,24 +10,21 @@ use media_core::negotiated::Codec;
 use media_core::sdp::Family;
 use media_core::sdp::SrtpPolicy;
 use sans_io::Time;
-use sip_core::endpoint::{Credentials, Headers, OutgoingInvite, Reason, Target};
+use sip_core::endpoint::{Credentials, OutgoingInvite, Reason, Target};
 use sip_core::flow::Flow;
-use sip_core::message::{Address, StatusCode};
+use sip_core::message::StatusCode;
 use sip_core::uri::{Host, Uri};
 
-use super::route::{Refusal, Route};
-use super::{Caller, Party, Redirect, Way, trunk_uri};
+use super::route::Route;
+use super::{Caller, Redirect, Way};
 use crate::call::Call;
 use crate::caps::Outbound;
-use crate::config::CallerId;
 use crate::context::Context;
 use crate::emergency::{EmergencyCall, Urgent};
 use crate::event::Source;
-use crate::identity::{Diversion, Identity, Presentation, Side, anonymous, is_anonymous};
+use crate::identity::{Diversion, Identity, Side};
 use crate::leg::{Account, Device, Leg, MediaWanted, Negotiation, Peer};
-use crate::record::Fault;
 use crate::stir::Grounds;
-use crate::trunk::{Chosen, uri_at};
 use crate::upstream::Verbatim;
 
 /// A place where a party can be called.
@@ -75,171 +75,6 @@ pub(super) struct Line {
 }
 
 impl Branch {
-    /// The places of a party, at least one.
-    ///
-    /// # Errors
-    /// Why it cannot be called now: 404 unknown user or trunk, 480 not registered, 503 no channel free at a trunk or too many calls.
-    pub(super) fn all_of(cx: &mut Context, now: Time, party: &Party) -> Result<Vec<Branch>, Refusal> {
-        if let Party::Any(parties) = party {
-            return Branch::of_any(cx, now, parties);
-        }
-        match party.route(cx) {
-            Some(route) => Ok(vec![route.next(cx, now)?]),
-            None => Branch::of_others(cx, party),
-        }
-    }
-
-    /// As [`all_of`](Self::all_of), for something else than a call: limits on calls do not count.
-    pub(super) fn for_message(cx: &mut Context, party: &Party) -> Result<Vec<Branch>, Refusal> {
-        match party.route(cx) {
-            Some(route) => Ok(vec![route.first(cx)?]),
-            None => Branch::of_others(cx, party),
-        }
-    }
-
-    /// The places of a party that is at no trunk.
-    fn of_others(cx: &Context, party: &Party) -> Result<Vec<Branch>, Refusal> {
-        match party {
-            Party::User(name) => Branch::of_user(cx, name),
-            Party::Trunk { .. } | Party::Trunks { .. } | Party::Emergency { .. } | Party::Any(_) => {
-                debug_assert!(false, "such a party is asked for in another way");
-                Err(Refusal::unknown())
-            }
-            Party::Uri {
-                uri,
-                proxy,
-                flow,
-                codecs,
-                credentials,
-            } => Ok(vec![Branch {
-                target: match flow {
-                    Some(flow) => Target::Flow(*flow),
-                    None => Target::Uri { proxy: proxy.clone() },
-                },
-                device: Device::of(cx.directory.peer_media().webrtc),
-                party: user_text(uri),
-                uri: uri.clone(),
-                account: Account::Nobody,
-                codecs: codecs.clone(),
-                credentials: credentials.as_ref().map(|(username, password)| Credentials {
-                    username: username.clone(),
-                    password: password.clone(),
-                }),
-                flow: *flow,
-                timeout: None,
-                source: MediaSource::Learn,
-                srtp: cx.directory.srtp(&Account::Nobody),
-                proxied: proxy.is_some(),
-                late_offer: false,
-                line: Line::default(),
-                route: None,
-                urgent: None,
-            }]),
-        }
-    }
-
-    /// The contacts of a user.
-    fn of_user(cx: &Context, name: &str) -> Result<Vec<Branch>, Refusal> {
-        let known = cx.directory.user(name);
-        if known.is_none() && !cx.is_client(name) {
-            return Err(Refusal::unknown());
-        }
-        let (source, srtp) = known
-            .map(|user| (user.media_source, user.srtp))
-            .unwrap_or_default();
-        let of_contact = |contact: &sip_core::registrar::Binding| Branch {
-            target: Target::Contact {
-                flow: contact.flow,
-                path: contact.path.clone(),
-            },
-            uri: contact.uri.clone(),
-            device: Device::of(contact.takes_dtls()),
-            party: name.to_owned(),
-            account: Account::User(name.to_owned()),
-            codecs: Vec::new(),
-            credentials: None,
-            flow: Some(contact.flow),
-            timeout: None,
-            source,
-            srtp,
-            proxied: !contact.path.is_empty(),
-            late_offer: false,
-            line: Line::default(),
-            route: None,
-            urgent: None,
-        };
-        let found: Vec<Branch> = cx.directory.contacts(name).map(of_contact).collect();
-        if found.is_empty() {
-            Err(Refusal::of(
-                StatusCode::TEMPORARILY_UNAVAILABLE,
-                Fault::NotRegistered,
-            ))
-        } else {
-            Ok(found)
-        }
-    }
-
-    /// The branch to the last stop of a route, and to the target there if we chose one.
-    pub(super) fn of_trunk(cx: &Context, route: Route, chosen: Option<Chosen>) -> Result<Branch, Refusal> {
-        let (name, number) = (route.trunk(), route.number());
-        let trunk = cx.directory.trunk(name).ok_or(Refusal::unknown())?;
-        let called = trunk.numbers.called(number);
-        let uri = match &chosen {
-            Some(Chosen { place, .. }) => uri_at(trunk.transport, (&place.host, place.port), Some(&*called)),
-            None => trunk_uri(trunk, Some(&*called)),
-        };
-        let uri = uri.map_err(|_| Refusal::unknown())?;
-        let registered = trunk.register.is_some();
-        let urgent = route.urgent().as_ref();
-        let caller_id = route.caller_id().unwrap_or(&trunk.caller_id);
-        let withheld = *caller_id == CallerId::Withheld && urgent.is_none();
-        let called_back = urgent.and_then(|urgent| urgent.caller.as_ref());
-        let line = Line {
-            // One that is withheld is still named where the trunk has a number of ours.
-            user: match (if withheld { &trunk.caller_id } else { caller_id }, called_back) {
-                (_, Some(caller)) => Some(caller.user.clone()),
-                (CallerId::Pass | CallerId::Withheld, None) => None,
-                (CallerId::Fixed(number), None) => Some(number.clone()),
-            },
-            withheld,
-            on_account_of: route.on_account_of().cloned(),
-            domain: match &trunk.from_domain {
-                Some(domain) => Some(domain.clone()),
-                None => registered.then(|| trunk.domain().0.to_owned()),
-            },
-            account: trunk.from_user.clone(),
-            contact: cx.directory.contact_at(name).map(str::to_owned),
-            verbatim: None,
-        };
-        let configured = || Target::Uri {
-            proxy: trunk.outbound_proxy.clone(),
-        };
-        Ok(Branch {
-            target: match chosen {
-                Some(chosen) => Target::Address(chosen.to),
-                None => cx.directory.target_at(name).unwrap_or_else(configured),
-            },
-            uri,
-            device: Device::Phone,
-            party: number.to_owned(),
-            account: Account::Trunk(name.to_owned()),
-            codecs: trunk.codecs.clone(),
-            credentials: trunk.credentials(),
-            flow: None,
-            timeout: match route.has_more(cx) {
-                true => Some(trunk.outgoing.connect_timeout),
-                false => trunk.timeout,
-            },
-            source: trunk.media_source,
-            srtp: trunk.srtp,
-            proxied: false,
-            late_offer: trunk.late_offer,
-            line,
-            urgent: route.urgent().clone(),
-            route: Some(Box::new(route)),
-        })
-    }
-
     /// Counts a call to a trunk for caps. Calls of a PBX's clients are the PBX's.
     fn count(&self, cx: &mut Context, leg: LegId, trunk: &str) {
         if self.line.verbatim.is_some() {
@@ -278,60 +113,6 @@ impl Branch {
         })
     }
 
-    /// Addresses of a request to it, and the headers beside, for this caller.
-    pub(super) fn presentation(&self, cx: &Context, caller: &Caller, identity: &Identity) -> Addresses {
-        if let Some(verbatim) = self.line.verbatim.as_deref().cloned() {
-            return Addresses {
-                from: verbatim.from,
-                to: verbatim.to,
-                contact_user: verbatim.contact,
-                headers: verbatim.headers,
-            };
-        }
-        let host = match (&self.line.domain, &self.credentials) {
-            (Some(domain), _) => domain.clone(),
-            (None, Some(_)) => host_text(&self.uri),
-            (None, None) => cx.config.host.clone(),
-        };
-        let nobody = anonymous();
-        let caller = if self.line.withheld { &nobody } else { caller };
-        let as_user = |user: &str| Caller {
-            user: user.to_owned(),
-            display: caller.display.clone(),
-        };
-        let (caller, identity) = match (&self.line.user, &self.credentials) {
-            // One who wants to stay unknown is not shown with the number of the line either.
-            (Some(number), _) => (
-                match is_anonymous(caller) {
-                    true => caller.clone(),
-                    false => as_user(number),
-                },
-                Identity {
-                    asserted: Some(as_user(number)),
-                    ..identity.clone()
-                },
-            ),
-            (None, Some(c)) if caller.user.is_empty() => (as_user(&c.username), identity.clone()),
-            (None, _) => (caller.clone(), identity.clone()),
-        };
-        let mut presentation = Presentation::new(&caller, &identity, &self.side(cx), (&host, &self.uri));
-        let account = self.line.account.as_ref();
-        if let Some(Ok(uri)) = account.map(|user| Uri::sip(Some(user), &host, None)) {
-            presentation.from.uri = uri;
-        }
-        let of_user = self.account.user();
-        let to = match of_user.map(|user| Uri::sip(Some(user), &cx.config.host, None)) {
-            Some(Ok(uri)) => uri,
-            _ => self.uri.bare(),
-        };
-        Addresses {
-            from: presentation.from,
-            to: Address::new(to),
-            contact_user: self.line.contact.clone().unwrap_or(presentation.contact_user),
-            headers: presentation.headers,
-        }
-    }
-
     /// The INVITE to it, without our offer.
     fn invite(
         self,
@@ -368,14 +149,6 @@ impl Branch {
             reliable: cx.directory.signalling(&self.account).reliable,
         }
     }
-}
-
-/// Addresses of a request, and what it says beside of its sender.
-pub(super) struct Addresses {
-    pub(super) from: Address,
-    pub(super) to: Address,
-    contact_user: String,
-    pub(super) headers: Headers,
 }
 
 /// Details of a branch's INVITE.

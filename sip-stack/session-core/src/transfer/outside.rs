@@ -34,7 +34,7 @@ pub(crate) struct Asked {
     /// Leg whose place it asks for.
     replaced: Option<LegId>,
     /// Progress that the peer was told last.
-    told: StatusCode,
+    notified: StatusCode,
 }
 
 /// Stage of a call that a REFER asked for.
@@ -70,7 +70,7 @@ impl Coordinator {
             stage: Stage::CallsBack,
             call: Box::new(call),
             replaced,
-            told: StatusCode::TRYING,
+            notified: StatusCode::TRYING,
         };
         self.call_back(now, asked, request.max_forwards().unwrap_or(70));
     }
@@ -193,15 +193,15 @@ impl Coordinator {
     }
 
     /// Tells whoever sent a REFER the progress again. False for another subscription.
-    pub(crate) fn told_again(&mut self, now: Time, subscription: SubscriptionId) -> bool {
+    pub(crate) fn notify_again(&mut self, now: Time, subscription: SubscriptionId) -> bool {
         let is_asked = |asked: &Asked| asked.subscription == subscription;
         let found = self.calls().find(|call| call.asked().is_some_and(is_asked));
-        let Some(told) = found.and_then(Call::asked).map(|asked| asked.told) else {
+        let Some(notified) = found.and_then(Call::asked).map(|asked| asked.notified) else {
             return false;
         };
         self.context_mut()
             .endpoint
-            .notify_referral(now, subscription, told);
+            .notify_referral(now, subscription, notified);
         true
     }
 
@@ -260,7 +260,7 @@ impl Call {
         if self.waits_for_target()
             && let Some(asked) = self.asked_mut()
         {
-            asked.told = code;
+            asked.notified = code;
             cx.endpoint.notify_referral(now, asked.subscription, code);
         }
     }
@@ -277,7 +277,7 @@ impl Call {
     pub(crate) fn asked_over(&mut self, cx: &mut Context, now: Time, code: StatusCode) {
         if let Some(asked) = self.asked_mut().filter(|asked| asked.stage != Stage::Over) {
             asked.stage = Stage::Over;
-            asked.told = code;
+            asked.notified = code;
             cx.endpoint.notify_referral(now, asked.subscription, code);
         }
     }

@@ -8,7 +8,7 @@ use sip_core::flow::Flow;
 use sip_core::message::{Message, StatusCode};
 use sip_core::uri::Uri;
 
-use super::{Package, Stage, Told, Watch, WatchRequest, Watcher};
+use super::{Notified, Package, Stage, Watch, WatchRequest, Watcher};
 use crate::admission::{Reason, Word};
 use crate::coordinator::Coordinator;
 use crate::event::{Event, Source};
@@ -127,7 +127,7 @@ impl Coordinator {
         }
         watch.stage = Stage::Granted {
             user: user.to_owned(),
-            told: Told::nothing(watch.package),
+            notified: Notified::nothing(watch.package),
         };
         watches
             .of

@@ -58,15 +58,15 @@ pub(super) struct Entity<'a> {
     pub(super) host: &'a str,
 }
 
-/// What a watcher was told last.
+/// State that a watcher was notified of last.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Notified {
     version: u32,
     dialogs: Vec<Dialog>,
 }
 
-impl Told {
-    /// True if these dialogs are others than those that were told.
+impl Notified {
+    /// True if these dialogs are others than those that the watcher knows.
     pub(super) fn is_old(&self, dialogs: &[Dialog]) -> bool {
         self.dialogs != dialogs
     }
@@ -209,14 +209,14 @@ mod tests {
 
     #[test]
     fn a_partial_document_has_what_changed_and_what_is_over() {
-        let mut told = Told::default();
+        let mut notified = Notified::default();
         let before = vec![dialog(1, State::Confirmed), dialog(2, State::Early)];
-        let first = told.full(&ENTITY, before.clone());
+        let first = notified.full(&ENTITY, before.clone());
         assert!(first.contains("version=\"0\" state=\"full\""), "{first}");
-        assert!(!told.is_old(&before));
+        assert!(!notified.is_old(&before));
         let after = vec![dialog(1, State::Confirmed), dialog(3, State::Trying)];
-        assert!(told.is_old(&after));
-        let second = told.partial(&ENTITY, after);
+        assert!(notified.is_old(&after));
+        let second = notified.partial(&ENTITY, after);
         assert!(second.contains("version=\"1\" state=\"partial\""), "{second}");
         assert!(
             second.contains("<dialog id=\"2\" direction=\"recipient\"><state>terminated</state></dialog>"),
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn parties_are_written_so_that_they_read_back() {
-        let text = Told::default().full(&ENTITY, vec![dialog(1, State::Early)]);
+        let text = Notified::default().full(&ENTITY, vec![dialog(1, State::Early)]);
         assert!(text.contains("sip:+49%2040@192.0.2.1"), "{text}");
         assert!(text.contains("display=\"&quot;&lt;Ü&gt;&quot;\""), "{text}");
         assert_eq!(address("Anonymous", "h"), "sip:anonymous@anonymous.invalid");

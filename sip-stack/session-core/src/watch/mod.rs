@@ -1,11 +1,11 @@
 //! Watching: peers subscribe to the state of our users (RFC 6665). A package's documents are made from what calls and registrations are
-//! at that moment; a watch remembers what it was told last.
+//! at that moment; a watch remembers the state that it was notified of last.
 //!
 //! | file | what it has |
 //! |---|---|
 //! | `package` | event packages |
 //! | `asked` | a SUBSCRIBE comes in; the application says whose state it is for |
-//! | `telling` | what changed, and NOTIFYs |
+//! | `notifying` | what changed, and NOTIFYs |
 //! | `rights` | watchers who may watch no more |
 //! | `dialog_info` | the package `dialog` (RFC 4235) |
 //! | `presence`, `pidf` | the package `presence` (RFC 3856), and what its documents say |
@@ -19,6 +19,7 @@
 mod asked;
 mod dialog_info;
 mod mailbox;
+mod notifying;
 mod package;
 mod pick_up;
 mod pidf;
@@ -28,7 +29,6 @@ mod publication;
 mod reg;
 mod rights;
 mod summary;
-mod telling;
 mod xml;
 mod xml_read;
 
@@ -120,26 +120,26 @@ enum Stage {
     /// The application was asked whose state it is for.
     Asked,
     /// It is for the state of this user.
-    Granted { user: String, told: Told },
+    Granted { user: String, notified: Notified },
 }
 
-/// What a watcher was told last.
+/// State that a watcher was notified of last.
 #[derive(Debug)]
-enum Told {
-    Dialogs(dialog_info::Told),
+enum Notified {
+    Dialogs(dialog_info::Notified),
     Presence(Option<Presence>),
-    Registrations(reg::Told),
+    Registrations(reg::Notified),
     Mailbox(Option<Summary>),
 }
 
-impl Told {
+impl Notified {
     /// Nothing yet.
-    fn nothing(package: Package) -> Told {
+    fn nothing(package: Package) -> Notified {
         match package {
-            Package::Dialog => Told::Dialogs(dialog_info::Told::default()),
-            Package::Presence => Told::Presence(None),
-            Package::Reg => Told::Registrations(reg::Told::default()),
-            Package::MessageSummary => Told::Mailbox(None),
+            Package::Dialog => Notified::Dialogs(dialog_info::Notified::default()),
+            Package::Presence => Notified::Presence(None),
+            Package::Reg => Notified::Registrations(reg::Notified::default()),
+            Package::MessageSummary => Notified::Mailbox(None),
         }
     }
 }
@@ -172,7 +172,7 @@ impl Watches {
         let watched = self.watches.values().filter_map(|watch| match &watch.stage {
             Stage::Granted {
                 user,
-                told: Told::Presence(_) | Told::Registrations(_),
+                notified: Notified::Presence(_) | Notified::Registrations(_),
             } => Some(user.clone()),
             Stage::Granted { .. } | Stage::Asked => None,
         });

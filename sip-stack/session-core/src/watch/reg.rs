@@ -24,15 +24,15 @@ impl Contact {
     }
 }
 
-/// What a watcher was told last.
+/// State that a watcher was notified of last.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Notified {
     version: u32,
     contacts: Vec<Contact>,
 }
 
-impl Told {
-    /// True if these contacts are others than those that were told. A refresh is no news.
+impl Notified {
+    /// True if these contacts are others than those that the watcher knows. A refresh is no news.
     pub(super) fn is_old(&self, contacts: &[Contact]) -> bool {
         let uris = |contacts: &[Contact]| {
             let mut uris: Vec<String> = contacts.iter().map(|contact| contact.uri.clone()).collect();

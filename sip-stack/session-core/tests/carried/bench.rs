@@ -88,7 +88,6 @@ pub(crate) fn config() -> Config {
             advertised: advertised.to_vec(),
             ..endpoint::Config::default()
         },
-        credentials: session_core::Credentials::default(),
         access: Access::Directory {
             users: ["1001", "1002", "1003", "+49305678"].map(user).into(),
             trunks: [("carrier".to_owned(), carrier)].into(),
@@ -96,32 +95,17 @@ pub(crate) fn config() -> Config {
         domains: vec!["192.0.2.1".into()],
         realm: "test".into(),
         algorithms: vec![Algorithm::Md5],
-        host: "192.0.2.1".into(),
-        advertise: None,
         phone_ips: vec!["192.0.2.1".parse().unwrap()],
-        fingerprint: Fingerprint {
-            hash: Hash::Sha256,
-            value: vec![7; 32],
-        },
-        shards: 1,
-        first_id: 0,
         browser_codecs: vec![Codec::Opus, Codec::Pcmu],
-        phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
-        grace: Duration::from_secs(15),
-        session_timer: None,
-        inactivity: None,
         max_sessions: 100,
-        messages: session_core::MessageSettings::default(),
         max_contacts: 5,
-        limits: session_core::Limits::default(),
-        register_rate: 50,
-        upstream: None,
-        upstream_rate: 200,
-        stir: Default::default(),
-        emergency: Default::default(),
-        saved_messages: None,
-        secret: [0; 32],
-        guard: session_core::guard::Config::default(),
+        ..Config::new(
+            "192.0.2.1",
+            Fingerprint {
+                hash: Hash::Sha256,
+                value: vec![7; 32],
+            },
+        )
     }
 }
 

@@ -136,37 +136,24 @@ fn config(node: usize, user: bool) -> Config {
     }
     Config {
         endpoint,
-        credentials: session_core::Credentials::default(),
-        guard: session_core::guard::Config::default(),
         access,
-        domains: Vec::new(),
         realm: "test".into(),
         algorithms: vec![Algorithm::Md5],
-        host: address(node).ip().to_string(),
-        advertise: None,
         phone_ips: vec![address(node).ip()],
-        fingerprint: Fingerprint {
-            hash: Hash::Sha256,
-            value: vec![7; 32],
-        },
-        shards: 1,
-        first_id: 0,
         browser_codecs: vec![Codec::Opus, Codec::Pcmu],
         phone_codecs: vec![Codec::Pcmu],
-        grace: Duration::from_secs(15),
         max_sessions: 100,
         session_timer: (node == GATEWAY).then(|| Duration::from_secs(1_800)),
         inactivity: (node == GATEWAY).then(|| Duration::from_secs(60)),
-        messages: session_core::MessageSettings::default(),
         max_contacts: 5,
-        limits: session_core::Limits::default(),
-        register_rate: 50,
-        upstream: None,
-        upstream_rate: 200,
-        stir: Default::default(),
-        emergency: Default::default(),
-        saved_messages: None,
         secret: [7; 32],
+        ..Config::new(
+            address(node).ip().to_string(),
+            Fingerprint {
+                hash: Hash::Sha256,
+                value: vec![7; 32],
+            },
+        )
     }
 }
 
