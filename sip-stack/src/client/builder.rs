@@ -213,6 +213,7 @@ impl Builder {
             first_id: 0,
             browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
             phone_codecs: self.codecs,
+            pass_through: session_core::PassThrough::off(),
             grace: GRACE,
             max_sessions: 1_000,
             session_timer: None,

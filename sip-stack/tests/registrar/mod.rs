@@ -106,6 +106,7 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
             first_id: 0,
             browser_codecs: Vec::new(),
             phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
+            pass_through: Default::default(),
             grace: Duration::from_secs(1),
             max_sessions: 100,
             session_timer: None,

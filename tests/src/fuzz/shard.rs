@@ -15,7 +15,8 @@ use media_core::control::{
 use media_core::dtls::Identity;
 use media_core::lane::{Counts, Message, Notice};
 use media_core::negotiated::{
-    Codec, Direction, Labels, Mid, Negotiated, OpusParameters, StreamAgreed, TelephoneEvent, Transport,
+    Codec, Direction, Foreign, Labels, Mid, Negotiated, OpusParameters, StreamAgreed, TelephoneEvent,
+    Transport,
 };
 use media_core::rtcp::{Outgoing, ReportBlock, SenderInfo, write_bye, write_report};
 use media_core::rtp::{HEADER, Header};
@@ -503,6 +504,7 @@ impl Bench {
             (0, Codec::Pcmu),
             (8, Codec::Pcma),
             (9, Codec::G722),
+            (18, foreign()),
         ];
         let send = codecs[usize::from(kind & 0x0f) % codecs.len()];
         self.codec[usize::from(index)] = send.1;
@@ -546,6 +548,7 @@ impl Bench {
             Codec::Pcmu => 0,
             Codec::Pcma => 8,
             Codec::G722 => 9,
+            Codec::Foreign(_) => 18,
         };
         if kind & 0xf0 == 0xf0 {
             self.sequence[at] = self.sequence[at].wrapping_add(u16::from(first) << 7);
@@ -639,4 +642,9 @@ fn socket(leg: u8, offset: u8) -> SocketId {
 
 fn address(leg: u8) -> SocketAddr {
     SocketAddr::new(Ipv4Addr::new(192, 0, 2, leg + 1).into(), 4_000)
+}
+
+/// A format that is passed on undecoded.
+fn foreign() -> Codec {
+    Codec::Foreign(Foreign::fixed(18, None).expect("G.729"))
 }

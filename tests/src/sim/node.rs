@@ -88,6 +88,7 @@ pub fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> Config {
         first_id: 0,
         browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
         phone_codecs: codecs.to_vec(),
+        pass_through: Default::default(),
         grace: Duration::from_secs(15),
         max_sessions: 100,
         session_timer: None,

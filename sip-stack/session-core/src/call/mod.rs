@@ -6,6 +6,7 @@ mod bridge;
 mod check;
 mod dtmf;
 mod ending;
+mod formats;
 mod hangup;
 mod media;
 mod member;

@@ -107,6 +107,7 @@ pub(crate) fn config() -> Config {
         first_id: 0,
         browser_codecs: vec![Codec::Opus, Codec::Pcmu],
         phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
+        pass_through: Default::default(),
         grace: Duration::from_secs(15),
         session_timer: None,
         inactivity: None,
