@@ -53,7 +53,7 @@ impl Phases {
         seconds[TAPS - 1 + at] = second;
     }
 
-    /// What the two phases of the filter make of a pair and those before it.
+    /// Output of the two phases of the filter for a pair and those before it.
     fn filtered(&self, at: usize) -> (i32, i32) {
         let [firsts, seconds] = &self.0;
         (

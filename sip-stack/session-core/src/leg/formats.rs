@@ -80,7 +80,8 @@ impl Negotiation {
 }
 
 impl Leg {
-    /// Formats that its peer can have of those that are given to it: of its offer, or of what it agreed to. `None` before either is known.
+    /// Formats that its peer is known to have: those of its offer, or, once something is agreed, the codecs of ours in its last description
+    /// and the foreign format that it agreed to. `None` before either is known.
     pub(crate) fn spoken(&self, cx: &Context) -> Option<Spoken> {
         let allowed = self.pass_through(cx);
         let own = &self.negotiation.formats().own;

@@ -2,7 +2,7 @@
 
 use media_core::control::{Application, Command, LegId};
 use media_core::negotiated::Codec;
-use session_core::{Access, Config, Dial, Event, HoldPolicy, OnFailure, Party, PassThrough};
+use session_core::{Access, Config, Dial, Event, HoldPolicy, Invitation, OnFailure, Party, PassThrough};
 use sip_core::message::{HeaderName, Message, Method, StatusCode};
 use std::time::Duration;
 
@@ -360,4 +360,76 @@ fn a_second_callee_is_offered_what_the_caller_has_agreed_to() {
     bench.respond(PHONE, &invite, BUSY, "phone", "", "");
     let invite = bench.invited(OTHER);
     assert_eq!(formats(&invite), [97, 101], "the caller has that already");
+}
+
+#[test]
+fn where_somebody_comes_in_those_who_can_are_offered_a_codec_that_can_be_mixed() {
+    let mut talk = Talk::agreed(config(), &g729(20, " 0"), &sdp(11, "18 8", &[]));
+    let session = talk.bench.events.iter().find_map(|event| match event {
+        Event::Incoming { session, .. } => Some(*session),
+        _ => None,
+    });
+    let session = session.expect("a call");
+    let third = Invitation {
+        party: Party::User("1002".into()),
+        caller: None,
+        ring_timeout: Duration::from_secs(30),
+        headers: Vec::new(),
+        diverted: Vec::new(),
+    };
+    let leg = talk.bench.act(|gateway, now| gateway.invite(now, session, third));
+    let leg = leg.expect("a leg");
+    let invite = talk.bench.invited(OTHER);
+    assert_eq!(formats(&invite), [0, 8, 101], "it hears several");
+    talk.bench
+        .respond(OTHER, &invite, OK, "other", "", &sdp(12, "0", &[]));
+    assert!(talk.reinvite(Side::Carrier).is_none());
+    talk.bench
+        .act(|gateway, now| gateway.admit_leg(now, session, leg));
+    for (side, answer) in [
+        (Side::Carrier, sdp(20, "0", &[])),
+        (Side::Phone, sdp(11, "8", &[])),
+    ] {
+        let asked = talk.reinvite(side).expect("another codec");
+        assert_eq!(formats(&asked), [0, 8, 101]);
+        talk.respond(side, &asked, OK, &answer);
+    }
+    assert_eq!(names(&talk.bench), ["PCMU", "PCMA", "PCMU"]);
+    assert!(talk.reinvite(Side::Carrier).is_none() && talk.reinvite(Side::Phone).is_none());
+}
+
+#[test]
+fn whoever_is_held_by_us_keeps_the_format_and_hears_nothing() {
+    let mut talk = Talk::agreed(config(), &g729(20, " 0"), &g729(11, ""));
+    let carrier = talk.bench.opened()[0];
+    for (direction_of, answer) in [("sendonly", "recvonly"), ("sendrecv", "sendrecv")] {
+        talk.bench.act(|gateway, now| match direction_of {
+            "sendonly" => gateway.hold(now, carrier),
+            _ => gateway.resume(now, carrier),
+        });
+        let asked = talk.reinvite(Side::Carrier).expect("a hold");
+        assert_eq!((direction(&asked), formats(&asked)[0]), (direction_of, 18));
+        let answer = format!("{}a={answer}\r\n", g729(20, ""));
+        talk.respond(Side::Carrier, &asked, OK, &answer);
+        assert!(talk.reinvite(Side::Carrier).is_none() && talk.reinvite(Side::Phone).is_none());
+    }
+    assert_eq!(names(&talk.bench), ["G729", "G729"]);
+}
+
+#[test]
+fn a_trunk_that_offers_in_its_answer_has_the_format_of_the_caller() {
+    let mut config = config();
+    if let Access::Directory { trunks, .. } = &mut config.access {
+        trunks.values_mut().for_each(|trunk| trunk.late_offer = true);
+    }
+    let mut bench = Bench::with(config);
+    let number = "sip:+49409876@192.0.2.1";
+    bench.register(PHONE, "");
+    bench.authenticated(PHONE, "INVITE", number, "", &g729(11, ""));
+    let invite = bench.invited(CARRIER);
+    assert!(invite.body().is_empty());
+    bench.respond(CARRIER, &invite, OK, "carrier", "", &g729(20, " 0"));
+    let ack = bench.last(&Method::Ack).expect("an ACK");
+    assert_eq!(formats(&ack), [18, 101]);
+    assert_eq!(names(&bench), ["G729", "G729"]);
 }
