@@ -56,6 +56,12 @@ impl Call {
         }
     }
 
+    /// True if its caller offers nothing but formats that we can only pass on.
+    pub(crate) fn caller_has_only_foreign(&self, cx: &Context) -> bool {
+        let spoken = self.caller().and_then(|caller| caller.spoken(cx));
+        spoken.is_some_and(|spoken| spoken.codecs.is_empty() && !spoken.passed.is_empty())
+    }
+
     /// Says to a caller that is about to be refused that nobody has a codec of its offer.
     pub(crate) fn explain_no_codec(&mut self, cx: &Context) {
         let warning = sdp_warning(&cx.config.host, &SdpError::NoCommonCodec);

@@ -199,7 +199,10 @@ fn a_callee_that_takes_something_else_is_hung_up_on_and_the_caller_refused() {
     let invite = bench.invited(PHONE);
     bench.respond(PHONE, &invite, OK, "phone", "", &sdp(11, "0", &[]));
     assert_eq!(bench.count(&Method::Bye), 1, "the phone");
-    assert_eq!(bench.last_response().status(), Some(UNACCEPTABLE));
+    let refusal = bench.last_response();
+    assert_eq!(refusal.status(), Some(UNACCEPTABLE));
+    let warning = refusal.header(HeaderName::Warning);
+    assert!(warning.is_some_and(|warning| warning.starts_with("305 ")));
 }
 
 #[test]
