@@ -33,9 +33,9 @@ pub struct LegQuality {
     /// `"caller"` or `"callee"`.
     pub role: &'static str,
     /// Codec that the gateway hears.
-    pub codec_received: &'static str,
+    pub codec_received: String,
     /// Codec that the gateway sends.
-    pub codec_sent: &'static str,
+    pub codec_sent: String,
     /// `"relay"`, `"transcode"`, `"application"` or `"none"`.
     pub mode: &'static str,
     /// Packets received.
@@ -132,10 +132,11 @@ impl Inquiries {
 impl LegQuality {
     fn new(role: &'static str, report: &Report) -> LegQuality {
         let ms = |us: u32| us as f32 / 1_000.0;
+        let name = |codec: Option<Codec>| codec.as_ref().map_or("", Codec::name).to_owned();
         LegQuality {
             role,
-            codec_received: report.codec_received.map_or("", Codec::name),
-            codec_sent: report.codec_sent.map_or("", Codec::name),
+            codec_received: name(report.codec_received),
+            codec_sent: name(report.codec_sent),
             mode: report.mode.name(),
             packets_received: report.packets_received,
             lost: report.lost,

@@ -184,6 +184,7 @@ pub(crate) fn adjustment(config: &Config) -> Adjustment {
         trunks: config.trunks.clone(),
         browser_codecs: config.media.browser_codecs.clone(),
         phone_codecs: config.media.phone_codecs.clone(),
+        pass_through: config.media.pass_through.clone(),
         domains: config.domains.clone(),
         grace: config.grace,
         caps: config.limits.caps.clone(),
@@ -263,6 +264,7 @@ fn keep_fixed(running: Config, config: &mut Config) {
     let media = std::mem::replace(&mut config.media, running.media);
     config.media.browser_codecs = media.browser_codecs;
     config.media.phone_codecs = media.phone_codecs;
+    config.media.pass_through = media.pass_through;
     config.http.listen = running.http.listen;
     if config.http.tls.is_some() != running.http.tls.is_some() {
         config.http.tls = running.http.tls;

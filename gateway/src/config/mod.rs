@@ -48,7 +48,7 @@ use std::time::Duration;
 use call_engine::{DialPlan, Rule};
 use media_core::control::Prompts;
 use media_core::negotiated::Codec;
-use session_core::{Limits, MessageSettings, Numbering, Trunk, User};
+use session_core::{Limits, MessageSettings, Numbering, PassThrough, Trunk, User};
 use sip_stack::Dscp;
 use sip_stack::transport::tls::KeyPair;
 use toml::de::DeTable;
@@ -232,6 +232,8 @@ pub struct Media {
     pub browser_codecs: Vec<Codec>,
     /// Offered to and taken from phones, best first.
     pub phone_codecs: Vec<Codec>,
+    /// Formats that are passed on undecoded between phones and trunks.
+    pub pass_through: PassThrough,
     /// Mark of the packets.
     pub dscp: Dscp,
 }
@@ -336,6 +338,7 @@ impl Config {
                 threads: media_threads(),
                 browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
                 phone_codecs: vec![Codec::G722, Codec::Pcmu, Codec::Pcma, Codec::Opus],
+                pass_through: PassThrough::All,
                 dscp: Dscp::EF,
             },
             advertise: None,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use super::reader::{Reader, Section, filled, number, set};
-use super::values::{codecs, dscp, ip, ports, seconds_or_never};
+use super::values::{codecs, dscp, ip, pass_through, ports, seconds_or_never};
 use super::{Config, Sip, prompts};
 
 /// Reads `[media]`. True if it names the addresses for phones.
@@ -49,6 +49,10 @@ pub(super) fn read_media<'t>(
     );
     set(&mut m.browser_codecs, codecs(r, &mut media, "browser_codecs"));
     set(&mut m.phone_codecs, codecs(r, &mut media, "phone_codecs"));
+    set(
+        &mut m.pass_through,
+        r.get(&mut media, "pass_through", pass_through),
+    );
     set(&mut m.dscp, r.get(&mut media, "dscp", dscp));
     if let Some(directory) = r.get(&mut media, "prompts", filled) {
         match prompts::read(&base.join(directory)) {

@@ -17,7 +17,9 @@ use super::read_shaken::read_trunk_shaken;
 use super::read_signalling::read_signalling;
 use super::read_tls::{check_hosts, read_tls};
 use super::reader::{Reader, Section, boolean, filled};
-use super::values::{codecs, domain, hold, media_source, network, quota, seconds, srtp, transport};
+use super::values::{
+    codecs, domain, hold, media_source, network, pass_through, quota, seconds, srtp, transport,
+};
 
 /// Time that a trunk may stay silent, unless configured: four transmissions over UDP.
 const TRUNK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,6 +50,7 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
         let from_user = read_from_user(r, &mut section, register.as_ref());
         let timeout = r.get(&mut section, "timeout", |v| seconds(v, 1..=32));
         let codecs = codecs(r, &mut section, "codecs").unwrap_or_default();
+        let pass_through = r.get(&mut section, "pass_through", pass_through);
         let media_source = r
             .get(&mut section, "media_source", media_source)
             .unwrap_or_default();
@@ -122,6 +125,7 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
                 password,
                 timeout: Some(timeout.unwrap_or(TRUNK_TIMEOUT)),
                 codecs,
+                pass_through,
                 outbound_proxy,
                 register,
                 caller_id,

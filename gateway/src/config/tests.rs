@@ -3,7 +3,7 @@ use std::path::Path;
 use call_engine::{Application, CallRequest, Decision, Origin};
 use sans_io::Time;
 use session_core::identity::{AssertedIn, DiversionIn, IdentityPolicy};
-use session_core::{CallerId, ContactUser, HoldPolicy, MediaSource, SrtpPolicy};
+use session_core::{CallerId, ContactUser, HoldPolicy, MediaSource, PassThrough, SrtpPolicy};
 
 use super::*;
 
@@ -381,6 +381,38 @@ application = "echo"
     )
     .expect_err("many mistakes");
     insta::assert_snapshot!(errors.join("\n"));
+}
+
+#[test]
+fn formats_that_are_passed_on_are_all_none_or_some_by_name() {
+    let read = |value: &str| {
+        let file =
+            format!("{ALICE}[media]\npass_through={value}\n[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\n");
+        parse(&file).map(|config| (config.media.pass_through, config.trunks["t"].pass_through.clone()))
+    };
+    let only = |names: &[&str]| PassThrough::Only(names.iter().map(|name| (*name).to_owned()).collect());
+    for (value, expected) in [
+        ("true", PassThrough::All),
+        ("false", PassThrough::off()),
+        ("[]", PassThrough::off()),
+        ("['G729', 'AMR-WB']", only(&["G729", "AMR-WB"])),
+    ] {
+        assert_eq!(read(value), Ok((expected, None)), "{value}");
+    }
+    let trunk = format!("{ALICE}[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\npass_through=false\n");
+    let config = parse(&trunk).expect("good");
+    assert_eq!(config.media.pass_through, PassThrough::All);
+    assert_eq!(config.trunks["t"].pass_through, Some(PassThrough::off()));
+    for (value, told) in [
+        ("'G729'", "must be true, false, or a list of names"),
+        ("['G 729']", "`G 729` is not the name of a format"),
+        ("['pcmu']", "`pcmu` is not the name of a format"),
+        ("['telephone-event']", "is not the name of a format"),
+        ("[18]", "must be a string"),
+    ] {
+        let wrong = read(value).expect_err("a mistake").join("\n");
+        assert!(wrong.contains(told), "{value}: {wrong}");
+    }
 }
 
 #[test]

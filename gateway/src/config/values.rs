@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use call_engine::acd::Strategy;
 use call_engine::{Action, Application};
-use media_core::negotiated::Codec;
+use media_core::negotiated::{Codec, Passed};
 use session_core::guard::Network;
-use session_core::{HoldPolicy, MediaSource, Quota, SrtpPolicy};
+use session_core::{HoldPolicy, MediaSource, PassThrough, Quota, SrtpPolicy};
 use sip_core::flow::Transport;
 use sip_stack::Dscp;
 use sip_stack::transport::tls::{self, TlsError};
@@ -237,6 +237,31 @@ pub(super) fn transport(value: &DeValue<'_>) -> Result<Transport, String> {
         "tls" => Ok(Transport::Tls),
         other => Err(format!("`{other}` is none of: udp, tcp, tls")),
     }
+}
+
+/// `true`, `false`, or names of formats.
+pub(super) fn pass_through(value: &DeValue<'_>) -> Result<PassThrough, String> {
+    let names = match value {
+        DeValue::Boolean(true) => return Ok(PassThrough::All),
+        DeValue::Boolean(false) => return Ok(PassThrough::off()),
+        DeValue::Array(names) => names.iter(),
+        other => {
+            return Err(format!(
+                "is {}, but must be true, false, or a list of names, e.g. [\"G729\"]",
+                kind(other)
+            ));
+        }
+    };
+    let names = names.map(|name| {
+        let name = filled(name.get_ref())?;
+        match Passed::is_name(&name) {
+            true => Ok(name),
+            false => Err(format!(
+                "`{name}` is not the name of a format that is passed on, e.g. \"G729\", \"iLBC\" or \"AMR-WB\""
+            )),
+        }
+    });
+    Ok(PassThrough::Only(names.collect::<Result<_, String>>()?))
 }
 
 pub(super) fn codecs<'t>(

@@ -148,7 +148,7 @@ impl Summary {
     #[must_use]
     pub fn json(&self) -> Value {
         let r = &self.report;
-        let name = |codec: Option<Codec>| codec.map(Codec::name);
+        let name = |codec: Option<Codec>| codec.map(|codec| codec.name().to_owned());
         let known = |us: u32| (us > 0).then(|| thousandths(us));
         json!({
             "success": self.both_ways(),
@@ -247,8 +247,8 @@ fn author(by: EndedBy) -> &'static str {
     }
 }
 
-fn codec(codec: Option<Codec>) -> &'static str {
-    codec.map_or("(no codec)", Codec::name)
+fn codec(codec: Option<Codec>) -> String {
+    codec.as_ref().map_or("(no codec)", Codec::name).to_owned()
 }
 
 /// Milliseconds, to the tenth.

@@ -138,6 +138,7 @@ fn sessions(
         first_id: session_core::first_id(0, sip_stack::Clock::start().now()),
         browser_codecs: config.media.browser_codecs.clone(),
         phone_codecs: config.media.phone_codecs.clone(),
+        pass_through: config.media.pass_through.clone(),
         grace: config.grace,
         session_timer: config.sip.session_expires,
         inactivity: config.media.inactivity,

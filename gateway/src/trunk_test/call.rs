@@ -114,6 +114,8 @@ fn settings(
         phone_ips: phone_ips(&config.media.phone_addresses),
         browser_codecs: config.media.browser_codecs.clone(),
         phone_codecs: config.media.phone_codecs.clone(),
+        // It talks itself, and decodes what it hears.
+        pass_through: session_core::PassThrough::off(),
         grace: Duration::ZERO,
         session_timer: config.sip.session_expires,
         max_sessions: 2,
@@ -327,7 +329,10 @@ impl<F: FnMut(Finding)> Call<'_, F> {
 fn sound(report: &Report, talked: Duration) -> Finding {
     let expected = talked.as_secs() * PACKETS;
     let (sent, received) = (report.packets_sent, report.packets_received);
-    let codec = report.codec_received.map_or("none", |codec| codec.name());
+    let codec = report
+        .codec_received
+        .as_ref()
+        .map_or("none", |codec| codec.name());
     let what = format!(
         "sound: {sent} packets sent, {received} received ({codec}), {} lost, jitter {:.1} ms, MOS {:.1}",
         report.lost,

@@ -1,5 +1,7 @@
 //! The outcome of an SDP offer and answer, as a leg needs it: what [`crate::sdp`] produces and the shard consumes.
 
+mod foreign;
+
 use std::net::SocketAddr;
 
 use smallvec::SmallVec;
@@ -7,7 +9,9 @@ use smallvec::SmallVec;
 use crate::rtp::Packet;
 use crate::srtp::Keys;
 
-/// An audio codec we can speak.
+pub use foreign::{Foreign, Passed};
+
+/// An audio codec: one that we can speak, or one that we pass on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Codec {
     /// RFC 7587, 48 kHz clock.
@@ -18,17 +22,20 @@ pub enum Codec {
     Pcma,
     /// G.722 at 64 kbit/s: sound of 16 kHz, and a clock of 8 kHz all the same (RFC 3551 §4.5.2).
     G722,
+    /// One that we can neither decode nor encode.
+    Foreign(Foreign),
 }
 
 impl Codec {
     /// Name as in `a=rtpmap`.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Codec::Opus => "opus",
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
             Codec::G722 => "G722",
+            Codec::Foreign(format) => format.name(),
         }
     }
 
@@ -38,16 +45,32 @@ impl Codec {
         match self {
             Codec::Opus => 48_000,
             Codec::Pcmu | Codec::Pcma | Codec::G722 => 8_000,
+            Codec::Foreign(format) => format.clock(),
         }
     }
 
-    /// True if it carries sound of 16 kHz.
+    /// True if we decode it to sound of 16 kHz.
     #[must_use]
     pub const fn is_wideband(self) -> bool {
         match self {
             Codec::Opus | Codec::G722 => true,
-            Codec::Pcmu | Codec::Pcma => false,
+            Codec::Pcmu | Codec::Pcma | Codec::Foreign(_) => false,
         }
+    }
+
+    /// The format, if it is one that we can only pass on.
+    #[must_use]
+    pub const fn foreign(self) -> Option<Foreign> {
+        match self {
+            Codec::Foreign(format) => Some(format),
+            Codec::Opus | Codec::Pcmu | Codec::Pcma | Codec::G722 => None,
+        }
+    }
+
+    /// True if we can only pass it on.
+    #[must_use]
+    pub const fn is_foreign(self) -> bool {
+        matches!(self, Codec::Foreign(_))
     }
 }
 

@@ -23,6 +23,7 @@ use crate::guard::{self, Network};
 use crate::identity::IdentityPolicy;
 use crate::instant::{MessageId, MessageSettings, SavedMessage};
 use crate::numbers::TrunkNumbers;
+use crate::pass_through::PassThrough;
 use crate::registration::TrunkRegistration;
 use crate::stir::{Signing, StirSettings, Verification};
 use crate::trunk::Outgoing;
@@ -60,6 +61,8 @@ pub struct Config {
     pub browser_codecs: Vec<Codec>,
     /// Codecs for phones and trunks that name none of their own, best first.
     pub phone_codecs: Vec<Codec>,
+    /// Formats beside, which are passed on undecoded between phones and trunks that name none of their own.
+    pub pass_through: PassThrough,
     /// Time that a browser may be away before its call ends.
     pub grace: Duration,
     /// Session interval that we ask for on legs of phones and trunks (RFC 4028); `None`: only where the peer
@@ -120,6 +123,7 @@ impl Config {
             first_id: 0,
             browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
             phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
+            pass_through: PassThrough::default(),
             grace: Duration::from_secs(15),
             session_timer: None,
             inactivity: None,
@@ -202,6 +206,8 @@ pub struct Adjustment {
     pub browser_codecs: Vec<Codec>,
     /// As [`Config::phone_codecs`].
     pub phone_codecs: Vec<Codec>,
+    /// As [`Config::pass_through`].
+    pub pass_through: PassThrough,
     /// As [`Config::domains`].
     pub domains: Vec<String>,
     /// As [`Config::grace`].
@@ -335,6 +341,8 @@ pub struct Trunk {
     pub timeout: Option<Duration>,
     /// Offered to it, best first; empty: [`Config::phone_codecs`].
     pub codecs: Vec<Codec>,
+    /// Formats that are passed on undecoded between it and others; `None`: [`Config::pass_through`].
+    pub pass_through: Option<PassThrough>,
     /// Proxy that requests to it go by; with `;lr` it gets a `Route`.
     pub outbound_proxy: Option<Uri>,
     /// Registration that it wants.
@@ -418,6 +426,7 @@ impl Trunk {
             password: None,
             timeout: None,
             codecs: Vec::new(),
+            pass_through: None,
             outbound_proxy: None,
             register: None,
             caller_id: CallerId::Pass,

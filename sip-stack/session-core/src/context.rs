@@ -16,6 +16,7 @@ use crate::directory::Directory;
 use crate::event::Event;
 use crate::index::Index;
 use crate::leg::{Account, Device, Leg};
+use crate::pass_through::PassThrough;
 use crate::trunk::Trunks;
 use crate::upstream::Upstream;
 
@@ -149,6 +150,17 @@ impl Context {
             Some(trunk) if !trunk.codecs.is_empty() => trunk.codecs.clone(),
             _ => self.config.phone_codecs.clone(),
         }
+    }
+
+    /// Formats that are passed on undecoded between a leg of this account and others. Browsers have none.
+    pub(crate) fn pass_through(&self, account: &Account, device: Device) -> PassThrough {
+        if device.is_browser() {
+            return PassThrough::off();
+        }
+        let own = account
+            .trunk()
+            .and_then(|name| self.directory.trunk(name)?.pass_through.clone());
+        own.unwrap_or_else(|| self.config.pass_through.clone())
     }
 
     /// True if the trunk says which codecs it has, whose order then stays as it is.

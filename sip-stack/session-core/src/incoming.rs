@@ -19,6 +19,7 @@ use crate::identity::{Sender, read};
 use crate::leg::{
     Account, Course, Device, Dialog, Leg, MediaWanted, Membership, Negotiation, Peer, Purpose, Sent,
 };
+use crate::pass_through::PassThrough;
 use crate::upstream::Outward;
 
 /// An INVITE that is admitted.
@@ -193,10 +194,15 @@ impl Coordinator {
         let fax = offer.as_ref().and_then(|sdp| sdp::fax_alone(sdp));
         let may_fax = cx.directory.t38(&Account::of(&source)) && srtp != SrtpPolicy::Required;
         let fax = fax.filter(|_| may_fax && outward.is_none() && asks_for_none(replaced, joined));
+        // A call in which the caller asks for somebody's place is answered by us.
+        let allowed = match asks_for_none(replaced, joined) {
+            true => cx.pass_through(&Account::of(&source), Device::Phone),
+            false => PassThrough::off(),
+        };
         let (is_browser, family) = match offer
             .as_ref()
             .filter(|_| fax.is_none())
-            .map(|sdp| sdp::peek(sdp, &families, srtp))
+            .map(|sdp| peek(sdp, &families, srtp, &allowed))
         {
             Some(Ok(peek)) if !peek.lite || cx.directory.peer_media().webrtc => {
                 (peek.peer == sdp::Peer::Browser, peek.family)
@@ -249,6 +255,21 @@ impl Coordinator {
             Word::Granted { .. } => debug_assert!(false, "who may call is not turned away"),
         }
         None
+    }
+}
+
+/// Reads an offer that has a codec of ours, or formats that may be passed on.
+fn peek(
+    offer: &[u8],
+    families: &[sdp::Family],
+    srtp: SrtpPolicy,
+    allowed: &PassThrough,
+) -> Result<sdp::Peek, sdp::SdpError> {
+    let seen = sdp::peek_passing(offer, families, srtp)?;
+    let passes = seen.passed.iter().any(|passed| allowed.allows(passed));
+    match seen.codecs.is_empty() && !passes {
+        true => Err(sdp::SdpError::NoCommonCodec),
+        false => Ok(seen),
     }
 }
 

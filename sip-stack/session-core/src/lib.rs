@@ -24,6 +24,7 @@ mod index;
 mod instant;
 mod leg;
 mod numbers;
+mod pass_through;
 mod record;
 mod recovery;
 mod registration;
@@ -54,6 +55,7 @@ pub use leg::{LegInfo, LegState};
 pub use media_core::control::{Application, BridgeId, LegId, MediaSource, Role};
 pub use media_core::sdp::SrtpPolicy;
 pub use numbers::{NumberForm, Numbering, NumberingError, TrunkNumbers};
+pub use pass_through::PassThrough;
 pub use record::{CallRecord, Cause, EndedBy, Fault, Forwarding, LegEnd, LegRecord};
 pub use recovery::SavedLeg;
 pub use registration::{

@@ -83,6 +83,7 @@ impl Coordinator {
             } => {
                 if let Some(leg) = self.leg_of(usage) {
                     self.with_leg(leg, |call, cx| {
+                        call.offer_refused(leg);
                         call.other_refused(cx, now, leg, (code, challenges));
                         call.not_recovered(cx, now, leg, code);
                     });

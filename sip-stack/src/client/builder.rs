@@ -202,6 +202,7 @@ impl Builder {
             realm: media_ip.to_string(),
             phone_ips: vec![media_ip],
             phone_codecs: self.codecs,
+            pass_through: session_core::PassThrough::off(),
             grace: GRACE,
             ..Config::new(media_ip.to_string(), identity.fingerprint().clone())
         };

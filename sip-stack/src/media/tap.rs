@@ -29,7 +29,8 @@ pub struct TappedPacket {
     pub at: Time,
     /// Its direction.
     pub way: Way,
-    /// Codec of its payload; `None` for a telephone event, and for a payload type that was not agreed.
+    /// Codec of its payload; `None` for a telephone event, for a format that is passed on without being decoded, and for a payload type
+    /// that was not agreed.
     pub codec: Option<Codec>,
 }
 
@@ -74,7 +75,7 @@ const CODECS: [Codec; 4] = [Codec::Opus, Codec::Pcmu, Codec::Pcma, Codec::G722];
 /// A codec as an octet.
 const fn number(codec: Option<Codec>) -> u8 {
     match codec {
-        None => 0,
+        None | Some(Codec::Foreign(_)) => 0,
         Some(Codec::Opus) => 1,
         Some(Codec::Pcmu) => 2,
         Some(Codec::Pcma) => 3,

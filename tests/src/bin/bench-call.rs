@@ -17,7 +17,6 @@ use media_core::control::{Command as Order, Event as MediaEvent, Report, StreamI
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{Access, Config, Coordinator, Dial, Event, Input, OnFailure, Output, Party, Trunk, User};
-use sip_core::auth::Algorithm;
 use sip_core::endpoint;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
 use sip_core::message::{HeaderName, Message, Method};

@@ -386,6 +386,7 @@ fn sessions(config: &Config) -> session_core::Config {
         phone_ips: vec![GATEWAY],
         browser_codecs: config.media.browser_codecs.clone(),
         phone_codecs: config.media.phone_codecs.clone(),
+        pass_through: config.media.pass_through.clone(),
         grace: config.grace,
         session_timer: config.sip.session_expires,
         max_sessions: 100,

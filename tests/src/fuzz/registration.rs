@@ -240,6 +240,7 @@ fn run(input: &[u8]) {
                     trunks: trunks(step[2]),
                     browser_codecs: settings.browser_codecs.clone(),
                     phone_codecs: settings.phone_codecs.clone(),
+                    pass_through: settings.pass_through.clone(),
                     domains: Vec::new(),
                     grace: settings.grace,
                     stir: Default::default(),

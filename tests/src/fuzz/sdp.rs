@@ -1,7 +1,9 @@
 //! One session description, as an offer and as an answer, to a browser leg and to a phone leg.
 
-use media_core::negotiated::{Direction, DtlsRole, Fingerprint, Hash, IceCredentials, Negotiated, Transport};
-use media_core::sdp::{Asked, Browser, Config, Negotiator, Peer, Profile, SrtpPolicy, peek};
+use media_core::negotiated::{
+    Codec, Direction, DtlsRole, Fingerprint, Hash, IceCredentials, Negotiated, Passed, Transport,
+};
+use media_core::sdp::{Asked, Browser, Config, Negotiator, Peer, Profile, SrtpPolicy, peek, peek_passing};
 use sans_io::Rng;
 
 use super::Target;
@@ -109,7 +111,12 @@ const OWN: &[&str] = &[
     "v=0\nm=audio 4000/2 RTP/AVPF 96 0\nc=IN IP6 2001:db8::9\na=rtpmap:96 opus/48000/2\na=rtcp-mux\na=sendonly\n\
      m=image 4002 udptl t38\n",
     FAX,
+    PASSED,
 ];
+
+const PASSED: &str = "v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18 97 98 99 101\r\n\
+     a=fmtp:18 annexb=no\r\na=rtpmap:97 iLBC/8000\r\na=fmtp:97 mode=20\r\na=rtpmap:98 AMR-WB/16000/1\r\n\
+     a=fmtp:98 octet-align=1; mode-change-capability=2\r\na=rtpmap:99 speex/16000\r\na=rtpmap:101 telephone-event/16000\r\n";
 
 const FAX: &str = "v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\n\
      m=image 4002 udptl t38\r\na=T38FaxVersion:0\r\na=T38MaxBitRate:14400\r\na=T38FaxFillBitRemoval\r\n";
@@ -160,9 +167,48 @@ pub fn run(input: &[u8]) {
             let _ = ours.handle_offer(input, Direction::SendRecv, &mut rng);
         }
         if peer == Peer::Phone {
+            passed(input, srtp, &mut rng);
             faxes(input, srtp, &mut rng);
         }
     }
+}
+
+/// Formats that can only be passed on are read out of our offer to the other side as the first side wrote them; the answer goes back.
+fn passed(input: &[u8], srtp: SrtpPolicy, rng: &mut Rng) {
+    let Ok(seen) = peek_passing(input, &[], srtp) else {
+        return;
+    };
+    assert!(seen.passed.len() <= 16, "bounded");
+    let Some(first) = seen.passed.first().cloned() else {
+        return;
+    };
+    let mut callee = negotiator((Peer::Phone, SrtpPolicy::Off, false), rng);
+    callee.config.codecs = seen
+        .passed
+        .iter()
+        .map(|passed| Codec::Foreign(passed.format))
+        .collect();
+    callee.config.passed = seen.passed.clone();
+    let offer = callee.offer(Direction::SendRecv);
+    let read = peek_passing(offer.as_bytes(), &[], SrtpPolicy::Off).expect("what we write");
+    let named = |passed: &[Passed]| -> Vec<_> {
+        let named = passed.iter().map(|passed| (passed.format, passed.fmtp.clone()));
+        named.collect()
+    };
+    assert_eq!(named(&read.passed), named(&seen.passed), "{offer}");
+    let mut caller = negotiator((Peer::Phone, srtp, false), rng);
+    caller.config.codecs = vec![Codec::Foreign(first.format)];
+    caller.config.passed = vec![first.clone()];
+    if let Ok(answer) = caller.handle_offer(input, Direction::SendRecv, rng) {
+        let audio = answer.negotiated.audio().expect("audio");
+        assert_eq!(audio.send, (first.number, Codec::Foreign(first.format)));
+        let media = callee.handle_answer(answer.sdp.as_bytes());
+        if sections(&answer.sdp) == 1 && matches!(answer.negotiated.transport, Transport::Rtp { .. }) {
+            let media = media.expect("our answer to our offer");
+            assert_eq!(media.audio().map(|audio| audio.send.1), Some(audio.send.1));
+        }
+    }
+    let _ = callee.handle_answer(input);
 }
 
 /// What an offer asks for is what its answer gives, and a fax reaches the other side as the first one described it.

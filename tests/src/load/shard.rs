@@ -116,6 +116,7 @@ const fn payload_type(codec: Codec) -> u8 {
         Codec::Pcmu => 0,
         Codec::Pcma => 8,
         Codec::G722 => 9,
+        Codec::Foreign(_) => 18,
     }
 }
 

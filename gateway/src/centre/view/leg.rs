@@ -209,7 +209,7 @@ impl LegMedia {
             return None;
         }
         let ms = |us: u32| us as f32 / 1_000.0;
-        let name = |codec: Option<Codec>| codec.map_or("", Codec::name).to_owned();
+        let name = |codec: Option<Codec>| codec.as_ref().map_or("", Codec::name).to_owned();
         let expected = report.packets_received + report.lost;
         Some(LegMedia {
             codec_received: name(report.codec_received),

@@ -13,14 +13,17 @@ use rtc::rtp_transceiver::rtp_sender::{
 pub(super) fn parameters(codecs: &[Codec]) -> Vec<RTCRtpCodecParameters> {
     let mut all: Vec<RTCRtpCodecParameters> = codecs
         .iter()
-        .map(|codec| RTCRtpCodecParameters {
-            rtp_codec: description_of(*codec),
-            payload_type: match codec {
-                Codec::Opus => 111,
-                Codec::Pcmu => 0,
-                Codec::Pcma => 8,
-                Codec::G722 => 9,
-            },
+        .filter_map(|codec| {
+            Some(RTCRtpCodecParameters {
+                rtp_codec: description_of(*codec),
+                payload_type: match codec {
+                    Codec::Opus => 111,
+                    Codec::Pcmu => 0,
+                    Codec::Pcma => 8,
+                    Codec::G722 => 9,
+                    Codec::Foreign(_) => return None,
+                },
+            })
         })
         .collect();
     // One alone: of several clocks the crate lists the first.
@@ -42,6 +45,8 @@ fn description_of(codec: Codec) -> RTCRtpCodec {
         Codec::Pcmu => (MIME_TYPE_PCMU, 0, ""),
         Codec::Pcma => (MIME_TYPE_PCMA, 0, ""),
         Codec::G722 => (MIME_TYPE_G722, 0, ""),
+        // Never asked for: it is neither encoded nor decoded.
+        Codec::Foreign(_) => ("", 0, ""),
     };
     RTCRtpCodec {
         mime_type: mime_type.to_owned(),

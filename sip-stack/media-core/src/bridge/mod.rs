@@ -1,5 +1,6 @@
 //! Streams of legs that hear each other. Of two, a packet is relayed where the listener speaks its codec, and transcoded otherwise;
-//! which of the two is decided for each packet, so a leg that changes its codec changes the bridge. More than two, and those
+//! which of the two is decided for each packet, so a leg that changes its codec changes the bridge. A foreign format is relayed or
+//! not heard. More than two, and those
 //! who only listen, share a [`Mix`].
 
 mod mix;
@@ -44,6 +45,11 @@ pub(crate) fn on_packet(
             }
         }
         listener.relay(now, codec, packet.header, packet.payload, out);
+        return;
+    }
+    if codec.is_foreign() || media.send.1.is_foreign() {
+        // Silence until signalling has brought the two together.
+        listener.stream.egress.interrupt();
         return;
     }
     listener.stream.count.mode = Mode::Transcode;

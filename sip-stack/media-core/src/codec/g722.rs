@@ -11,39 +11,63 @@ use crate::resample::{Down, Up};
 use band::Band;
 
 /// Taps of one phase of the quadrature mirror filter (table 4, every other coefficient), of which the other phase has the same in reverse.
-const FILTER: [i32; 12] = [3, -11, 12, 32, -210, 951, 3_876, -805, 362, -156, 53, -11];
+const FILTER: [i16; TAPS] = [3, -11, 12, 32, -210, 951, 3_876, -805, 362, -156, 53, -11];
+const REVERSED: [i16; TAPS] = [-11, 53, -156, 362, -805, 3_876, 951, -210, 32, 12, -11, 3];
+const TAPS: usize = 12;
 
-/// Samples that the mirror filter looks back.
-const TAPS: usize = 2 * FILTER.len();
+/// Pairs of samples that are filtered at a time.
+const STEP: usize = FRAME;
 
-/// The past of a quadrature mirror filter, twice in a row, so that it is in one piece wherever it begins.
+/// Samples of the two phases of the mirror filter: those that it looks back to, then those of a step.
 #[derive(Clone, Copy, Debug)]
-struct Past {
-    samples: [i32; 2 * TAPS],
-    at: usize,
-}
+struct Phases([[i16; TAPS - 1 + STEP]; 2]);
+
+/// Past of the mirror filter.
+#[derive(Clone, Copy, Debug)]
+struct Past([[i16; TAPS - 1]; 2]);
 
 impl Past {
-    const EMPTY: Past = Past {
-        samples: [0; 2 * TAPS],
-        at: 0,
-    };
+    const EMPTY: Past = Past([[0; TAPS - 1]; 2]);
 
-    /// Takes the next two samples and gives what the two phases of the filter make of the last 24.
-    fn step(&mut self, first: i32, second: i32) -> (i32, i32) {
-        for (i, sample) in [first, second].into_iter().enumerate() {
-            self.samples[self.at + i] = sample;
-            self.samples[self.at + i + TAPS] = sample;
+    /// Phases that begin with this past.
+    fn phases(&self) -> Phases {
+        let mut phases = [[0; TAPS - 1 + STEP]; 2];
+        for (phase, past) in phases.iter_mut().zip(&self.0) {
+            phase[..TAPS - 1].copy_from_slice(past);
         }
-        self.at = (self.at + 2) % TAPS;
-        let (mut even, mut odd) = (0, 0);
-        let window = &self.samples[self.at..self.at + TAPS];
-        for (i, pair) in window.chunks_exact(2).enumerate() {
-            even += pair[0] * FILTER[i];
-            odd += pair[1] * FILTER[FILTER.len() - 1 - i];
-        }
-        (even, odd)
+        Phases(phases)
     }
+
+    /// Goes on after so many pairs.
+    fn follow(&mut self, phases: &Phases, pairs: usize) {
+        for (past, phase) in self.0.iter_mut().zip(&phases.0) {
+            past.copy_from_slice(&phase[pairs..pairs + TAPS - 1]);
+        }
+    }
+}
+
+impl Phases {
+    fn set(&mut self, at: usize, first: i16, second: i16) {
+        let [firsts, seconds] = &mut self.0;
+        firsts[TAPS - 1 + at] = first;
+        seconds[TAPS - 1 + at] = second;
+    }
+
+    /// Output of the two phases of the filter for a pair and those before it.
+    fn filtered(&self, at: usize) -> (i32, i32) {
+        let [firsts, seconds] = &self.0;
+        (
+            dot(&firsts[at..at + TAPS], &FILTER),
+            dot(&seconds[at..at + TAPS], &REVERSED),
+        )
+    }
+}
+
+fn dot(samples: &[i16], taps: &[i16; TAPS]) -> i32 {
+    let products = samples.iter().zip(taps);
+    products
+        .map(|(sample, tap)| i32::from(*sample) * i32::from(*tap))
+        .sum()
 }
 
 /// Operating mode of a decoder (table 1): how many bits of the lower sub-band are sound, the others being somebody else's data.
@@ -120,10 +144,21 @@ impl Encoder {
         if !rest.is_empty() {
             return Err(CodecError);
         }
-        for ([first, second], octet) in pairs.iter().zip(out.iter_mut()) {
-            let (even, odd) = self.past.step(i32::from(*first), i32::from(*second));
-            // The phases add up to a gain of 2^13, and sub-bands have 15 bits.
-            *octet = self.code((odd + even) >> 14, (odd - even) >> 14);
+        for (pairs, octets) in pairs.chunks(STEP).zip(out.chunks_mut(STEP)) {
+            let mut phases = self.past.phases();
+            for (at, [first, second]) in pairs.iter().enumerate() {
+                phases.set(at, *first, *second);
+            }
+            self.past.follow(&phases, pairs.len());
+            let mut bands = [(0, 0); STEP];
+            for (at, band) in bands[..octets.len()].iter_mut().enumerate() {
+                let (even, odd) = phases.filtered(at);
+                // The phases add up to a gain of 2^13, and sub-bands have 15 bits.
+                *band = ((odd + even) >> 14, (odd - even) >> 14);
+            }
+            for ((low, high), octet) in bands.iter().zip(octets) {
+                *octet = self.code(*low, *high);
+            }
         }
         Ok(out.len())
     }
@@ -201,10 +236,18 @@ impl Decoder {
 
     fn decode_wide(&mut self, payload: &[u8], pcm: &mut [i16]) {
         let (pairs, _) = pcm.as_chunks_mut::<2>();
-        for (octet, pair) in payload.iter().zip(pairs) {
-            let (low, high) = self.bands(*octet);
-            let (even, odd) = self.past.step(low + high, low - high);
-            *pair = [saturated(odd >> 11), saturated(even >> 11)];
+        for (octets, pairs) in payload.chunks(STEP).zip(pairs.chunks_mut(STEP)) {
+            let mut phases = self.past.phases();
+            for (at, octet) in octets.iter().enumerate() {
+                // Of 15 bits each: their sum has 16.
+                let (low, high) = self.bands(*octet);
+                phases.set(at, (low + high) as i16, (low - high) as i16);
+            }
+            self.past.follow(&phases, octets.len());
+            for (at, pair) in pairs.iter_mut().enumerate() {
+                let (even, odd) = phases.filtered(at);
+                *pair = [saturated(odd >> 11), saturated(even >> 11)];
+            }
         }
     }
 

@@ -36,7 +36,7 @@ impl From<::opus::Error> for CodecError {
     }
 }
 
-/// Duration of a payload in ticks of its codec's clock; `None` if it is not one.
+/// Duration of a payload in ticks of its codec's clock; `None` if it is not one, or of a format that we cannot read.
 #[must_use]
 pub fn duration(codec: Codec, payload: &[u8]) -> Option<u32> {
     match codec {
@@ -44,6 +44,7 @@ pub fn duration(codec: Codec, payload: &[u8]) -> Option<u32> {
         Codec::Pcmu | Codec::Pcma | Codec::G722 => (1..=LONGEST)
             .contains(&payload.len())
             .then_some(payload.len() as u32),
+        Codec::Foreign(_) => None,
     }
 }
 
@@ -69,6 +70,7 @@ impl Decoder {
             Codec::Pcma => Decoder::G711(Law::A, Box::default()),
             Codec::Opus => Decoder::Opus(opus::Decoder::new(rate)?),
             Codec::G722 => Decoder::g722(rate),
+            Codec::Foreign(_) => return Err(CodecError),
         })
     }
 

@@ -19,12 +19,13 @@ impl Pool {
     /// A decoder as new, to `rate` if the codec has it, else to 8 kHz.
     ///
     /// # Errors
-    /// Libopus has no memory.
+    /// We cannot do that codec, or libopus has no memory.
     pub fn decoder(&mut self, codec: Codec, rate: u32) -> Result<Decoder, CodecError> {
         Ok(match codec {
             Codec::Pcmu => Decoder::G711(Law::Mu, Box::default()),
             Codec::Pcma => Decoder::G711(Law::A, Box::default()),
             Codec::G722 => Decoder::g722(rate),
+            Codec::Foreign(_) => return Err(CodecError),
             Codec::Opus => {
                 let (shelf, rate) = shelf(rate);
                 let decoders = &mut self.decoders[shelf];
@@ -44,12 +45,13 @@ impl Pool {
     /// An encoder as new, from `rate` if the codec has it, else from 8 kHz.
     ///
     /// # Errors
-    /// Libopus has no memory.
+    /// We cannot do that codec, or libopus has no memory.
     pub fn encoder(&mut self, codec: Codec, rate: u32, peer: &OpusParameters) -> Result<Encoder, CodecError> {
         Ok(match codec {
             Codec::Pcmu => Encoder::G711(Law::Mu),
             Codec::Pcma => Encoder::G711(Law::A),
             Codec::G722 => Encoder::G722(Box::new(g722::Encoder::new(rate))),
+            Codec::Foreign(_) => return Err(CodecError),
             Codec::Opus => {
                 let (shelf, rate) = shelf(rate);
                 let encoders = &mut self.encoders[shelf];

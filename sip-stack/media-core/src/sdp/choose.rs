@@ -3,12 +3,30 @@ use std::net::SocketAddr;
 use sdp_types::Session;
 
 use super::crypto::{Keying, SrtpPolicy, is_secure};
-use super::format::{Format, Kind, formats};
+use super::format::{Format, Kind, formats, recognise};
 use super::peek::Peer;
 use super::section::{Place, Section};
 use super::security::Secured;
 use super::{Family, SdpError};
 use crate::negotiated::{Codec, Direction};
+
+/// Formats that a section must have one of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wanted<'a> {
+    These(&'a [Codec]),
+    /// Any audio.
+    Any,
+}
+
+impl Wanted<'_> {
+    fn has(self, format: &Format) -> bool {
+        match (self, format.kind) {
+            (Wanted::These(codecs), Some(Kind::Audio(codec))) => codecs.contains(&codec),
+            (Wanted::Any, Some(Kind::Audio(_))) => true,
+            (_, Some(Kind::Event(_)) | None) => false,
+        }
+    }
+}
 
 /// An audio section of the peer's that we can serve.
 #[derive(Clone, Debug)]
@@ -43,7 +61,7 @@ pub(super) enum Path {
 pub(super) fn audio(
     session: &Session,
     peer: Peer,
-    codecs: &[Codec],
+    wanted: Wanted<'_>,
     families: &[Family],
     srtp: SrtpPolicy,
     before: Option<usize>,
@@ -54,7 +72,7 @@ pub(super) fn audio(
         if !section.is_audio() || section.is_rejected() {
             continue;
         }
-        match Audio::read(index, section, peer, codecs, families, srtp) {
+        match Audio::read(index, section, peer, wanted, families, srtp) {
             Ok(audio) if before == Some(index) => return Ok(audio),
             Ok(audio) => {
                 // Where encryption is wanted, a section that says so is better than one that leaves it open.
@@ -78,7 +96,7 @@ impl Audio {
         index: usize,
         section: Section<'_>,
         peer: Peer,
-        codecs: &[Codec],
+        wanted: Wanted<'_>,
         families: &[Family],
         srtp: SrtpPolicy,
     ) -> Result<Audio, SdpError> {
@@ -125,11 +143,11 @@ impl Audio {
         if let Some(family) = family.filter(|family| !families.is_empty() && !families.contains(family)) {
             return Err(SdpError::Family(family.name()));
         }
-        let formats = formats(section);
-        if !formats
-            .iter()
-            .any(|format| matches!(format.kind, Some(Kind::Audio(codec)) if codecs.contains(&codec)))
-        {
+        let mut formats = formats(section);
+        if let Wanted::These(codecs) = wanted {
+            recognise(&mut formats, codecs);
+        }
+        if !formats.iter().any(|format| wanted.has(format)) {
             return Err(SdpError::NoCommonCodec);
         }
         Ok(Audio {

@@ -5,6 +5,9 @@
 //! each exchange that succeeds yields a [`Negotiated`](crate::negotiated::Negotiated) for the shard. An exchange that fails
 //! changes nothing.
 //!
+//! A phone's description may also name formats that we can neither decode nor encode. They are offered to another phone as the first one
+//! wrote them, name, parameters and number, and the answer goes back in the same way: [`Config::passed`].
+//!
 //! Deliberately absent: remote candidates. Our side is ICE-lite and learns the peer's address from its checks, so candidates
 //! (`.local` names among them) are neither parsed nor waited for. Absent too: SSRCs. The answer names none, because a
 //! browser ties a stream to its only audio section by payload type, and a wrong SSRC would silence it.
@@ -25,5 +28,6 @@ mod write;
 pub use crypto::SrtpPolicy;
 pub use error::SdpError;
 pub use family::Family;
+pub use format::Spoken;
 pub use negotiator::{Answer, Asked, Browser, Config, Fax, Negotiator, Profile, Renew, fax_alone};
-pub use peek::{Peek, Peer, peek};
+pub use peek::{Peek, Peer, peek, peek_passing};

@@ -1,13 +1,14 @@
 mod fax;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sans_io::Rng;
 use smallvec::smallvec;
 
-use super::choose::{self, Audio, Path};
+use super::choose::{self, Audio, Path, Wanted};
 use super::crypto::{self, Crypto, SrtpPolicy, is_secure};
-use super::format::{Kind, Numbers, opus};
+use super::format::{Kind, Numbers, Spoken, opus};
 use super::peek::Peer;
 use super::read::read;
 use super::section::Section;
@@ -17,7 +18,7 @@ use super::write::{self, Line, Ours};
 use super::{Family, SdpError};
 use crate::negotiated::{
     Codec, Direction, DtlsRole, Fingerprint, IceChecks, IceCredentials, Labels, Negotiated, OpusParameters,
-    StreamAgreed, TelephoneEvent, Transport,
+    Passed, StreamAgreed, TelephoneEvent, Transport,
 };
 
 pub use fax::{Fax, fax_alone};
@@ -54,6 +55,8 @@ pub struct Browser {
 pub struct Config {
     /// Best first, at least one. Of the codecs that an offer has, the first of these is taken.
     pub codecs: Vec<Codec>,
+    /// The foreign formats among them, as the peer at the other end describes them.
+    pub passed: Vec<Passed>,
     /// RFC 4733 digits.
     pub telephone_event: bool,
     /// Milliseconds of audio in a packet, 10 to 60: what we ask for, and what we send to a peer that asks for nothing.
@@ -70,6 +73,7 @@ impl Config {
     pub fn browser() -> Config {
         Config {
             codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
+            passed: Vec::new(),
             telephone_event: true,
             ptime_ms: 20,
             narrowband: false,
@@ -135,6 +139,8 @@ struct Agreed {
     bundled: bool,
     mux: bool,
     codec: Option<Codec>,
+    /// Formats of the peer's last description.
+    spoken: Spoken,
     /// Browser: who the peer is, and our role towards it.
     peer: Option<(Secured, DtlsRole)>,
     /// Browser: ours, after a restart.
@@ -260,7 +266,7 @@ impl Negotiator {
             offer.index,
             section,
             self.peer(),
-            &offered,
+            Wanted::These(&offered),
             self.families(),
             self.srtp(),
         )?;
@@ -301,6 +307,11 @@ impl Negotiator {
             send = send.or(Some((format.pt, codec)));
         }
         let send = send.ok_or(SdpError::NoCommonCodec)?;
+        // What can only be passed on is passed on to one that has the same: the first of an answer counts, and no other.
+        receive.retain(|(_, codec)| match send.1.is_foreign() {
+            true => *codec == send.1,
+            false => !codec.is_foreign(),
+        });
         let event = audio.event(send.1).and_then(|(send, clock)| {
             Some(TelephoneEvent {
                 send,
@@ -320,6 +331,7 @@ impl Negotiator {
         self.agreed.audio = Some(offer.index);
         self.agreed.numbers.reserve(&audio.formats);
         self.agreed.codec = Some(send.1);
+        self.agreed.spoken = Spoken::of(&audio.formats);
         self.agreed.peer = peer;
         self.agreed.keys = keys;
         self.agreed.mux = mux;
@@ -335,7 +347,7 @@ impl Negotiator {
         let audio = choose::audio(
             &session,
             self.peer(),
-            &self.config.codecs,
+            Wanted::These(&self.config.codecs),
             self.families(),
             self.srtp(),
             self.agreed.audio,
@@ -359,7 +371,7 @@ impl Negotiator {
         let audio = choose::audio(
             &session,
             self.peer(),
-            &self.config.codecs,
+            Wanted::These(&self.config.codecs),
             self.families(),
             self.srtp(),
             self.agreed.audio,
@@ -439,6 +451,7 @@ impl Negotiator {
         self.agreed.bundled = audio.bundled;
         self.agreed.mux = ours.mux;
         self.agreed.codec = Some(codec);
+        self.agreed.spoken = Spoken::of(&audio.formats);
         self.agreed.peer = peer;
         self.agreed.ice = ice;
         self.agreed.keys = keys;
@@ -469,6 +482,12 @@ impl Negotiator {
         self.agreed.peer = None;
         self.agreed.ice = None;
         Ok(())
+    }
+
+    /// Formats of the peer's last description that was agreed to, as it wrote them.
+    #[must_use]
+    pub fn spoken(&self) -> &Spoken {
+        &self.agreed.spoken
     }
 
     /// Our last answer, byte for byte.
@@ -503,7 +522,7 @@ impl Negotiator {
         codecs.dedup();
         let mut kinds: Vec<_> = codecs.iter().map(|&codec| Kind::Audio(codec)).collect();
         if self.config.telephone_event {
-            kinds.extend(codecs.contains(&Codec::Opus).then_some(Kind::Event(48_000)));
+            kinds.extend(event_clocks(&codecs).map(Kind::Event));
             // Simple phones take the first events of an offer, at whatever clock they are.
             let at = match self.profile {
                 Profile::Phone(_) => codecs.len(),
@@ -511,10 +530,15 @@ impl Negotiator {
             };
             kinds.insert(at, Kind::Event(8_000));
         }
-        let numbers = &mut self.agreed.numbers;
+        let (numbers, passed) = (&mut self.agreed.numbers, &self.config.passed);
+        let wish = |kind: Kind| {
+            let format = kind.foreign()?;
+            let mut passed = passed.iter().filter(|passed| passed.format == format);
+            passed.next().map(|passed| passed.number)
+        };
         kinds
             .into_iter()
-            .filter_map(|kind| Some((numbers.number(kind)?, kind)))
+            .filter_map(|kind| Some((numbers.number(kind, wish(kind))?, kind)))
             .collect()
     }
 
@@ -573,7 +597,7 @@ impl Negotiator {
                 let format = audio.formats.iter().find(|format| format.pt == send.0);
                 opus(format.and_then(|format| format.fmtp.as_deref()))
             }
-            Codec::Pcmu | Codec::Pcma | Codec::G722 => OpusParameters::default(),
+            Codec::Pcmu | Codec::Pcma | Codec::G722 | Codec::Foreign(_) => OpusParameters::default(),
         };
         let ptime_ms = audio.ptime(self.config.ptime_ms, send.1);
         let stream = StreamAgreed {
@@ -646,6 +670,12 @@ fn origin_of(local: &[u8]) -> Option<(u64, u64, IpAddr)> {
     let mut fields = line.split(' ').skip(1);
     let (id, version) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
     Some((id, version, fields.nth(2)?.trim_end().parse().ok()?))
+}
+
+/// Clocks of digits beside 8 kHz: those of the codecs (RFC 4733 §2.1).
+fn event_clocks(codecs: &[Codec]) -> impl Iterator<Item = u32> {
+    let clocks: BTreeSet<u32> = codecs.iter().map(|codec| codec.clock()).collect();
+    clocks.into_iter().filter(|clock| *clock != 8_000)
 }
 
 const fn audio_codec(kind: Kind) -> Option<Codec> {

@@ -183,11 +183,20 @@ fn accepted(
                 };
                 value("fmtp", format!("{pt} minptime=10;useinbandfec=1{narrow}"));
             }
+            Kind::Audio(Codec::Foreign(format)) => {
+                let passed = config.passed.iter().find(|passed| passed.format == format);
+                if let Some(fmtp) = passed.and_then(|passed| passed.fmtp.as_ref()) {
+                    value("fmtp", format!("{pt} {fmtp}"));
+                }
+            }
             Kind::Audio(_) => {}
             Kind::Event(_) => value("fmtp", format!("{pt} 0-15")),
         }
     }
-    value("ptime", config.ptime_ms.to_string());
+    // What a foreign format puts into a packet is for the two peers to know.
+    if !matches!(ours.formats.first(), Some((_, Kind::Audio(Codec::Foreign(_))))) {
+        value("ptime", config.ptime_ms.to_string());
+    }
     for crypto in &ours.crypto {
         value("crypto", crypto.value());
     }

@@ -19,11 +19,12 @@ pub struct Impairment {
 ///
 /// G.711: `Ie` 0 and `Bpl` 25.1, as G.113 has it with packet loss concealment. G.113 has no figures for Opus on this scale, which is
 /// that of narrowband, nor for G.722; `Ie` 0 and `Bpl` 25.1 as well, since neither sounds worse than G.711 and both are concealed at
-/// least as well.
+/// least as well. Formats that are passed on are rated as G.729A, the most usual of them: `Ie` 11 and `Bpl` 19 (G.113 appendix I).
 #[must_use]
 pub fn mos(impairment: &Impairment) -> f32 {
     let (ie, bpl) = match impairment.codec {
         Codec::Opus | Codec::G722 | Codec::Pcmu | Codec::Pcma => (0.0, 25.1),
+        Codec::Foreign(_) => (11.0, 19.0),
     };
     let loss = impairment.loss_percent.clamp(0.0, 100.0);
     let delay = impairment.delay_ms.max(0.0);

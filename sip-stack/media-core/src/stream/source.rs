@@ -90,7 +90,9 @@ impl End<'_> {
         };
         stream.source.arrived(now, packet.header.timestamp, codec.clock());
         stream.count.codec_received = Some(codec);
-        stream.in_dtx = codec == Codec::Opus && crate::codec::opus::is_dtx(packet.payload);
+        // A foreign format may pause at any time: most are silent in one way or another.
+        stream.in_dtx =
+            codec.is_foreign() || codec == Codec::Opus && crate::codec::opus::is_dtx(packet.payload);
         if packet.payload.is_empty() || !media.direction.receives() {
             return Arrived::Silence(packet.header);
         }

@@ -22,6 +22,7 @@ fn config() -> impl Strategy<Value = Config> {
     let codecs = subsequence(codecs.to_vec(), 1..=4).prop_shuffle();
     (codecs, any::<bool>(), 10..=60_u8, any::<bool>()).prop_map(
         |(codecs, telephone_event, ptime_ms, narrowband)| Config {
+            passed: Vec::new(),
             codecs,
             telephone_event,
             ptime_ms,

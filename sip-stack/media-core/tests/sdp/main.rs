@@ -8,6 +8,7 @@ mod agreement;
 mod browser;
 mod codecs;
 mod corpora;
+mod pass_through;
 mod phone;
 mod srtp;
 

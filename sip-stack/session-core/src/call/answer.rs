@@ -8,7 +8,7 @@ use sip_core::message::StatusCode;
 
 use super::{Call, End};
 use crate::context::Context;
-use crate::incoming::sdp_status;
+use crate::incoming::{sdp_status, sdp_warning};
 use crate::leg::{Leg, Pending};
 use crate::record::Cause;
 
@@ -132,14 +132,16 @@ impl Call {
             .filter(|_| self.fax().is_some())
             .cloned();
         let other = self.counterpart(leg).and_then(|other| self.leg(other));
-        let other = other.and_then(Leg::codec);
+        let (described, other) = (other.and_then(Leg::described), other.and_then(Leg::codec));
         let l = self.leg_mut(leg)?;
+        l.answer_like(cx, described);
         if let Some(other) = other.filter(|_| !cx.has_own_codecs(l.trunk())) {
             l.suit(other);
         }
         match l.answer_sdp(cx, fax.as_ref()) {
             Ok(sdp) => Some(sdp),
             Err(error) => {
+                l.set_refusal(sdp_warning(&cx.config.host, &error));
                 self.end(cx, now, End::new(Cause::Failed, sdp_status(&error)));
                 None
             }

@@ -22,7 +22,7 @@ pub(super) enum Bridge {
 impl Call {
     /// Brings the audio of the call in line with its state. Called after every change of that state.
     pub(crate) fn wire(&mut self, cx: &mut Context) {
-        if self.has_passed_on() {
+        if self.has_passed_on() || self.legs.iter().any(|l| l.foreign_codec().is_some()) {
             cx.settle_later(self.id);
         }
         let shared = match self.bridge {
@@ -156,7 +156,7 @@ impl Call {
     }
 
     /// Sound for a leg outside a bridge.
-    fn hears(&self, leg: &Leg) -> Hears {
+    pub(super) fn hears(&self, leg: &Leg) -> Hears {
         if !leg.is_connected() || leg.is_held() || leg.is_away() || leg.aside().is_some() {
             return Hears::Nothing;
         }

@@ -7,6 +7,7 @@ mod check;
 mod description;
 mod dtmf;
 mod ending;
+mod formats;
 mod hangup;
 mod media;
 mod member;

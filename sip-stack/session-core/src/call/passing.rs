@@ -6,7 +6,8 @@
 //! |---|---|---|
 //! | direction (hold, resume, `0.0.0.0`), other party told of holds | passed on | ours: music |
 //! | direction, other party not told | ours: music | ours: music |
-//! | codecs | ours: every codec that we negotiate can be transcoded, so that nobody has to be held to one, either | ours |
+//! | codecs | ours: every codec that we speak can be transcoded, so that nobody has to be held to one, either | ours |
+//! | codecs, and it lacks the format of the other party that we can only pass on, or has such formats alone | passed on | ours: 488 without a codec of ours |
 //! | address, port, keys, fingerprint, ICE | ours: each leg has its own | ours |
 //! | nothing (a session refresh) | ours: the last answer again | ours |
 //! | nothing but a fax, in the first INVITE | theirs: the callee is offered it, and its answer is ours; 488 without one | ours: 488 |
@@ -38,7 +39,7 @@
 use bytes::Bytes;
 use media_core::control::{LegId, Role};
 use media_core::negotiated::Direction;
-use media_core::sdp::{Asked, Fax};
+use media_core::sdp::{Asked, Fax, Spoken};
 use sans_io::Time;
 use sip_core::endpoint::{Headers, UsageId};
 use sip_core::message::StatusCode;
@@ -66,6 +67,8 @@ pub(super) struct Passing {
 enum Change {
     /// Audio, of which the other party is permitted so much.
     Voice(Direction),
+    /// The same, in one of these formats.
+    Formats(Direction, Spoken),
     /// A fax in the place of the audio.
     Fax(Fax),
 }
@@ -97,6 +100,7 @@ impl Call {
             Err(code) => {
                 if let Some(other) = self.leg_mut(to) {
                     other.permit(from, before);
+                    other.settle_formats();
                 }
                 cx.endpoint.answer_offer(now, usage, Err(code), Vec::new());
             }
@@ -121,6 +125,11 @@ impl Call {
                 other.permit(from, *permitted);
                 other.offer_once(cx, now, credentials)
             }
+            Change::Formats(permitted, spoken) => {
+                other.permit(from, *permitted);
+                other.propose_for(cx, spoken, false);
+                other.offer_once(cx, now, credentials)
+            }
             Change::Fax(fax) => other.offer_fax(cx, now, fax),
         }
     }
@@ -128,6 +137,14 @@ impl Call {
     /// The party that has to agree to an offer, and to what.
     fn concerned(&self, cx: &Context, from: LegId, offer: &[u8]) -> Option<(LegId, Change)> {
         let l = self.leg(from)?;
+        let other = self.other_party(from);
+        if let Some((to, asked, spoken)) = other.and_then(|to| self.wants_formats(cx, (from, to), offer)) {
+            let permitted = match self.passes_holds_to(cx, from) {
+                Some(_) => asked.reversed(),
+                None => self.leg(to)?.permitted(),
+            };
+            return Some((to, Change::Formats(permitted, spoken)));
+        }
         let asked = match l.assess(offer)? {
             Asked::Voice(asked) => asked,
             Asked::Fax(fax) => return Some((self.other_with_fax(cx, from)?, Change::Fax(fax))),
@@ -196,7 +213,9 @@ impl Call {
         let Some(l) = self.found_leg(leg) else { return true };
         let was_held = l.is_held();
         let agreed = match passing.change {
-            Change::Voice(_) => l.offer_answered(cx, answer).map(|()| Change::Voice(l.permits())),
+            Change::Voice(_) | Change::Formats(..) => {
+                l.offer_answered(cx, answer).map(|()| Change::Voice(l.permits()))
+            }
             Change::Fax(_) => l.fax_answered(cx, answer).map(Change::Fax),
         };
         let Ok(agreed) = agreed else {
@@ -216,9 +235,11 @@ impl Call {
     fn answer_as(&mut self, cx: &mut Context, now: Time, passing: &Passing, agreed: &Change) -> bool {
         let from = passing.from;
         match agreed {
-            Change::Voice(permitted) => {
+            Change::Voice(permitted) | Change::Formats(permitted, _) => {
+                let described = self.leg(passing.to).and_then(Leg::described);
                 if let Some(l) = self.leg_mut(from) {
                     l.permit(passing.to, *permitted);
+                    l.answer_like(cx, described);
                 }
                 self.answer_offer(cx, now, from, None, &passing.offer)
             }
@@ -305,6 +326,7 @@ impl Call {
                 let _ = self.legs[at].offer_once(cx, now, Headers::new());
             }
         }
+        self.mend_formats(cx, now);
     }
 
     /// True while the caller of a fax is not answered yet, though the other party has answered.
@@ -322,6 +344,7 @@ impl Call {
     fn take_back(&mut self, cx: &mut Context, now: Time, passing: &Passing) {
         if let Some(other) = self.leg_mut(passing.to) {
             other.permit(passing.from, passing.before);
+            other.settle_formats();
             other.offer_again(cx, now);
         }
     }

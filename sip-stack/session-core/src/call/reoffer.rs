@@ -62,6 +62,7 @@ impl Call {
         fork: Option<ForkId>,
         offer: &[u8],
     ) -> bool {
+        self.prefer_ours(cx, leg, offer);
         let Some(l) = self.leg_mut(leg) else { return false };
         let Some(usage) = l.usage() else { return false };
         let before = l.is_held();
@@ -73,6 +74,7 @@ impl Call {
                 true
             }
             Err(error) => {
+                l.settle_formats();
                 let warning = sdp_warning(&cx.config.host, &error);
                 cx.endpoint
                     .answer_offer(now, usage, Err(sdp_status(&error)), warning);
@@ -115,7 +117,14 @@ impl Call {
             Err(error) if l.negotiation().media().is_none() => {
                 self.end(cx, now, End::new(Cause::Failed, sdp_status(&error)));
             }
-            Err(_) => {}
+            Err(_) => l.settle_formats(),
+        }
+    }
+
+    /// An offer of ours was refused: what was agreed before stands.
+    pub(crate) fn offer_refused(&mut self, leg: LegId) {
+        if let Some(l) = self.leg_mut(leg) {
+            l.settle_formats();
         }
     }
 

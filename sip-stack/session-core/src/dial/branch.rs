@@ -6,9 +6,8 @@ mod parties;
 use std::time::Duration;
 
 use media_core::control::{LegId, MediaSource};
-use media_core::negotiated::Codec;
-use media_core::sdp::Family;
-use media_core::sdp::SrtpPolicy;
+use media_core::negotiated::{Codec, Passed};
+use media_core::sdp::{Family, Spoken, SrtpPolicy};
 use sans_io::Time;
 use sip_core::endpoint::{Credentials, OutgoingInvite, Reason, Target};
 use sip_core::flow::Flow;
@@ -160,6 +159,19 @@ pub(super) struct Ring {
     pub(super) headers: Vec<(String, String)>,
     /// Diversions that lead to it, the first one first.
     pub(super) diverted: Vec<Diversion>,
+    /// Party that it will talk with.
+    pub(super) with: With,
+}
+
+/// Party that somebody who is called will talk with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum With {
+    /// The caller.
+    #[default]
+    Caller,
+    Leg(LegId),
+    /// Several, or an application first.
+    Any,
 }
 
 impl Ring {
@@ -172,12 +184,29 @@ impl Ring {
 }
 
 impl Call {
-    /// True for a place that can have what the caller offers: a fax goes to phones and trunks that are allowed one, and nowhere encrypted.
+    /// True for a place that can have what the caller offers: formats that we cannot decode go to phones and trunks alone. A fax goes to phones and trunks that are allowed one, and nowhere encrypted.
     pub(super) fn suits(&self, cx: &Context, branch: &Branch) -> bool {
         let takes_fax = !branch.device.is_browser()
             && branch.srtp != SrtpPolicy::Required
             && cx.directory.t38(&branch.account);
-        self.fax().is_none() || takes_fax
+        let may_pass = |passed: &Passed| cx.pass_through(&branch.account, branch.device).allows(passed);
+        let takes_sound = |spoken: Spoken| !spoken.codecs.is_empty() || spoken.passed.iter().any(may_pass);
+        match self.fax() {
+            Some(_) => takes_fax,
+            None => self
+                .spoken_with(cx, With::Caller)
+                .is_none_or(|(spoken, _)| takes_sound(spoken)),
+        }
+    }
+
+    /// Formats of whoever a party that is called will talk with, and whether it has agreed to one that can only be passed on.
+    fn spoken_with(&self, cx: &Context, with: With) -> Option<(Spoken, bool)> {
+        let other = match with {
+            With::Caller => self.caller()?,
+            With::Leg(leg) => self.leg(leg)?,
+            With::Any => return None,
+        };
+        Some((other.spoken(cx)?, other.foreign_codec().is_some()))
     }
 
     /// Makes the leg of a branch; its INVITE leaves as soon as its media is open.
@@ -237,6 +266,7 @@ impl Call {
         for diverted in &ring.diverted {
             identity.divert(diverted.clone());
         }
+        let spoken = self.spoken_with(cx, ring.with);
         let max_forwards = self.max_forwards().saturating_sub(1);
         let invite = Box::new(branch.invite(cx, now, (caller, &identity), max_forwards, ring));
         let negotiation = match (self.fax(), late_offer) {
@@ -257,6 +287,9 @@ impl Call {
         let codec = self.caller().and_then(Leg::codec);
         if let Some(codec) = codec.filter(|_| !has_own_codecs) {
             made.suit(codec);
+        }
+        if let Some((spoken, is_agreed)) = spoken {
+            made.propose_for(cx, &spoken, is_agreed);
         }
         made.open(cx, kind);
         self.add_leg(cx, made);

@@ -240,6 +240,9 @@ impl Call {
         let found = branches.len();
         branches.retain(|branch| self.suits(cx, branch));
         let is_unfit = branches.len() < found;
+        if is_unfit && branches.is_empty() && self.fax().is_none() {
+            self.explain_no_codec(cx);
+        }
         for branch in branches {
             self.start_branch(cx, now, branch, caller, Ring::within(attempt.ring_timeout));
         }

@@ -6,7 +6,7 @@ use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::message::StatusCode;
 
-use super::branch::{Branch, Ring, declined, elsewhere};
+use super::branch::{Branch, Ring, With, declined, elsewhere};
 use super::{Caller, Party, better, is_for_all_phones};
 use crate::call::Call;
 use crate::context::Context;
@@ -85,12 +85,14 @@ impl Call {
             return Err(StatusCode::BAD_REQUEST);
         }
         let mut legs = Vec::new();
+        let with = self.talks_with(owner);
         let branches = Branch::all_of(cx, now, &invitation.party).map_err(|refusal| refusal.code)?;
         for branch in branches {
             let ring = Ring {
                 timeout: invitation.ring_timeout,
                 headers: invitation.headers.clone(),
                 diverted: invitation.diverted.clone(),
+                with,
             };
             legs.push(self.start_branch(cx, now, branch, &caller, ring));
         }
@@ -104,6 +106,18 @@ impl Call {
             owner,
         });
         Ok(name)
+    }
+
+    /// Party that the target of a transfer will talk with, if it is one; whoever else is invited hears an application, or several.
+    fn talks_with(&self, owner: Owner) -> With {
+        let Owner::Transfer(by) = owner else {
+            return With::Any;
+        };
+        let others: Vec<_> = self.members().into_iter().filter(|leg| *leg != by).collect();
+        match others[..] {
+            [other] => With::Leg(other),
+            _ => With::Any,
+        }
     }
 
     /// The invitation of that name, if it rings.

@@ -89,6 +89,9 @@ impl Call {
         if !agreed {
             // It answered with something that we cannot use.
             self.end_leg(cx, now, leg, None);
+            if self.caller_has_only_foreign(cx) {
+                self.explain_no_codec(cx);
+            }
             return self.branch_failed(cx, now, leg, StatusCode::NOT_ACCEPTABLE_HERE);
         }
         l.set_up(now, Ack::Seen);

@@ -21,6 +21,7 @@ impl Coordinator {
         }
         cx.config.browser_codecs = adjustment.browser_codecs;
         cx.config.phone_codecs = adjustment.phone_codecs;
+        cx.config.pass_through = adjustment.pass_through;
         cx.config.domains = adjustment.domains;
         cx.config.grace = adjustment.grace;
         cx.caps.set(adjustment.caps);

@@ -7,6 +7,7 @@ mod course;
 mod dialog;
 mod fax;
 mod forks;
+mod formats;
 mod hold;
 mod media;
 mod negotiation;
@@ -21,6 +22,7 @@ use sip_core::flow::{Flow, FlowId};
 
 pub(crate) use course::{Course, Sent};
 pub(crate) use dialog::{Ack, Dialog};
+pub(crate) use formats::offered;
 use hold::Hold;
 pub(crate) use media::{Media, MediaWanted, Pending};
 pub(crate) use negotiation::Negotiation;

@@ -9,12 +9,14 @@ use sip_core::endpoint::{Body, ForkId};
 
 use super::Leg;
 use super::forks::Forks;
+use super::formats::Formats;
 use crate::context::Context;
 
 /// The negotiation of a leg.
 #[derive(Debug)]
 pub(crate) struct Negotiation {
     negotiator: Negotiator,
+    formats: Formats,
     stage: Stage,
     /// Fax that our INVITE offers in place of audio.
     fax: Option<Fax>,
@@ -50,9 +52,14 @@ pub(crate) struct Progress {
 impl Negotiation {
     /// For an INVITE of ours.
     pub(crate) fn offering(negotiator: Negotiator) -> Negotiation {
+        Negotiation::at(negotiator, Stage::Offering(Box::default()))
+    }
+
+    fn at(negotiator: Negotiator, stage: Stage) -> Negotiation {
         Negotiation {
+            formats: Formats::new(negotiator.config.codecs.clone()),
             negotiator,
-            stage: Stage::Offering(Box::default()),
+            stage,
             fax: None,
         }
     }
@@ -67,11 +74,7 @@ impl Negotiation {
 
     /// For an INVITE of ours without an offer.
     pub(crate) fn awaiting(negotiator: Negotiator) -> Negotiation {
-        Negotiation {
-            negotiator,
-            stage: Stage::Awaiting,
-            fax: None,
-        }
+        Negotiation::at(negotiator, Stage::Awaiting)
     }
 
     /// True if our INVITE brings an offer.
@@ -87,11 +90,7 @@ impl Negotiation {
     /// For an INVITE of the peer, with an offer or without.
     pub(crate) fn offered(negotiator: Negotiator, offer: Option<Bytes>) -> Negotiation {
         let stage = offer.map_or(Stage::Late, Stage::Offered);
-        Negotiation {
-            negotiator,
-            stage,
-            fax: None,
-        }
+        Negotiation::at(negotiator, stage)
     }
 
     /// Agreement that is in force.
@@ -110,6 +109,35 @@ impl Negotiation {
             Stage::Agreed { answer, .. } => answer.is_some(),
             Stage::Offering(_) | Stage::Awaiting | Stage::Late => false,
         }
+    }
+
+    /// Offer of the peer's INVITE, until it is answered.
+    pub(super) fn offer(&self) -> Option<&Bytes> {
+        match &self.stage {
+            Stage::Offered(offer) => Some(offer),
+            Stage::Offering(_) | Stage::Awaiting | Stage::Late | Stage::Agreed { .. } => None,
+        }
+    }
+
+    /// True if the exchange that opens the session is over.
+    pub(super) fn is_agreed(&self) -> bool {
+        matches!(self.stage, Stage::Agreed { .. })
+    }
+
+    pub(super) fn negotiator(&self) -> &Negotiator {
+        &self.negotiator
+    }
+
+    pub(super) fn negotiator_mut(&mut self) -> &mut Negotiator {
+        &mut self.negotiator
+    }
+
+    pub(super) fn formats(&self) -> &Formats {
+        &self.formats
+    }
+
+    pub(super) fn formats_mut(&mut self) -> &mut Formats {
+        &mut self.formats
     }
 
     /// Codec that we send, or will if we answer the offer.
@@ -219,6 +247,7 @@ impl Leg {
             media: Box::new(negotiated.clone()),
             answer: None,
         };
+        self.negotiation.formats_agreed(&negotiated);
         if is_new {
             self.connect(cx, negotiated);
         }
@@ -258,7 +287,7 @@ impl Leg {
         let codecs = &mut self.negotiation.negotiator.config.codecs;
         match other {
             Codec::Opus => codecs.sort_by_key(|codec| *codec != Codec::Opus),
-            Codec::G722 => {}
+            Codec::G722 | Codec::Foreign(_) => {}
             Codec::Pcmu | Codec::Pcma => codecs.sort_by_key(|codec| codec.is_wideband()),
         }
     }
@@ -322,6 +351,9 @@ impl Leg {
             self.hold.agreed(self.peer.device, audio.direction);
         }
         self.negotiation.agree(negotiated.clone());
+        if self.negotiation.is_agreed() {
+            self.negotiation.formats_agreed(&negotiated);
+        }
         self.vouch(cx);
         let leg = self.id;
         let media = Box::new(negotiated);

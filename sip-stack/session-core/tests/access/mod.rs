@@ -775,6 +775,7 @@ fn trunks_that_come_later_are_never_banned_and_those_that_are_gone_may_be() {
         trunks: BTreeMap::from([("carrier".to_owned(), moved), ("named".to_owned(), named)]),
         browser_codecs: config.browser_codecs,
         phone_codecs: config.phone_codecs,
+        pass_through: config.pass_through,
         domains: config.domains,
         grace: config.grace,
         stir: Default::default(),

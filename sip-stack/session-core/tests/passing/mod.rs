@@ -2,6 +2,7 @@
 
 mod chance;
 mod fax;
+mod formats;
 mod talk;
 mod walk;
 
@@ -116,7 +117,7 @@ fn what_concerns_one_leg_alone_is_answered_at_once() {
         talk.acknowledge(Side::Carrier);
     }
     for refused in [
-        carrier("sendrecv").replace("RTP/AVP 0", "RTP/AVP 18"),
+        carrier("sendrecv").replace("RTP/AVP 0", "RTP/AVP 13"),
         carrier("sendonly").replace("m=audio 5000", "m=audio 0"),
     ] {
         talk.offers(Side::Carrier, "INVITE", &refused);

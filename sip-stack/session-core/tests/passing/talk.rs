@@ -89,19 +89,17 @@ impl Talk {
 
     /// The same, for which the carrier made this offer.
     pub(super) fn begun_with(config: session_core::Config, offer: &str) -> Talk {
+        Talk::agreed(config, offer, &sdp(11, 4_000, "sendrecv"))
+    }
+
+    /// The same, with the phone's answer.
+    pub(super) fn agreed(config: session_core::Config, offer: &str, answer: &str) -> Talk {
         let mut bench = Bench::with(config);
         bench.register(PHONE, "");
         bench.register(OTHER, "");
         bench.request(CARRIER, "INVITE", "sip:+49301234@192.0.2.1", "", offer);
         let invite = bench.invited(PHONE);
-        bench.respond(
-            PHONE,
-            &invite,
-            StatusCode::OK,
-            "phone",
-            "",
-            &sdp(11, 4_000, "sendrecv"),
-        );
+        bench.respond(PHONE, &invite, StatusCode::OK, "phone", "", answer);
         let answer = bench.last_response().clone();
         let line = |message: &Message, name: HeaderName| message.header(name).unwrap_or_default().to_owned();
         let contact = |message: &Message| message.contact().map(|it| it.uri.to_string()).unwrap_or_default();

@@ -246,6 +246,7 @@ impl Bench {
                 .collect(),
             browser_codecs: settings.browser_codecs,
             phone_codecs: settings.phone_codecs,
+            pass_through: settings.pass_through,
             domains: settings.domains,
             grace: settings.grace,
             stir: Default::default(),

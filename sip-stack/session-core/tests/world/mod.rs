@@ -345,6 +345,7 @@ impl World {
             trunks,
             browser_codecs: settings.browser_codecs,
             phone_codecs,
+            pass_through: settings.pass_through,
             domains: settings.domains,
             grace: settings.grace,
             stir: Default::default(),

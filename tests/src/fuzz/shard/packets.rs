@@ -1,6 +1,8 @@
 //! The peers of the legs: agreements with them, and the packets that they send.
 
-use media_core::negotiated::{Codec, Direction, Labels, Mid, OpusParameters, StreamAgreed, TelephoneEvent};
+use media_core::negotiated::{
+    Codec, Direction, Foreign, Labels, Mid, OpusParameters, StreamAgreed, TelephoneEvent,
+};
 use media_core::rtcp::{Outgoing, ReportBlock, SenderInfo, write_bye, write_report};
 use media_core::rtp::{HEADER, Header};
 use media_core::stats::{ntp, ntp_middle};
@@ -49,6 +51,7 @@ impl Peers {
             (0, Codec::Pcmu),
             (8, Codec::Pcma),
             (9, Codec::G722),
+            (18, foreign()),
         ];
         let send = codecs[usize::from(kind & 0x0f) % codecs.len()];
         self.codec[usize::from(index)] = send.1;
@@ -85,6 +88,7 @@ impl Peers {
             Codec::Pcmu => 0,
             Codec::Pcma => 8,
             Codec::G722 => 9,
+            Codec::Foreign(_) => 18,
         };
         if kind & 0xf0 == 0xf0 {
             self.sequence[at] = self.sequence[at].wrapping_add(u16::from(first) << 7);
@@ -141,4 +145,9 @@ pub(super) fn report(now: Time, ours: Option<u32>, kind: u8, c: u8) -> Vec<u8> {
         data[at] ^= 1 << (kind >> 6);
     }
     data
+}
+
+/// A format that is passed on undecoded.
+fn foreign() -> Codec {
+    Codec::Foreign(Foreign::fixed(18, None).expect("G.729"))
 }

@@ -2,7 +2,8 @@
 
 use super::OperatingMode;
 use super::tables::{
-    HIGHER_LEVEL, HIGHER_OUTPUT, HIGHER_STEP, LOGARITHMS, LOWER_4, LOWER_5, LOWER_6, LOWER_LEVELS, LOWER_STEP,
+    HIGHER_LEVEL, HIGHER_OUTPUT, HIGHER_STEP, LOGARITHMS, LOWER_4, LOWER_5, LOWER_6, LOWER_LEVEL_OF,
+    LOWER_STEP,
 };
 
 /// Most that the logarithm of the step may be (LOGSCL, LOGSCH).
@@ -21,13 +22,16 @@ pub(super) struct Band {
     by_zeros: i32,
     /// Coefficients of the poles (AL), of which the first is that of the last sample,
     poles: [i32; 2],
-    /// and of the zeros (BL).
-    zeros: [i32; 6],
-    /// Past of the output (RLT), of the differences (DLT), and of the signs of the partial output (PLT).
+    /// and of the zeros (BL); two more, which count for nothing, make them a vector.
+    zeros: [i16; 8],
+    /// Past of the output (RLT) and of the differences (DLT), doubled, and of the signs of the partial output (PLT): all bits set if negative.
     output: [i32; 2],
-    differences: [i32; 6],
-    negative: [bool; 2],
+    differences: [i16; 8],
+    negative: [i32; 2],
 }
+
+/// Codes of the lower sub-band less their levels: for samples that are not negative, and for those that are, up to two levels and more.
+const BASES: [[u8; 2]; 2] = [[61, 61], [63, 33]];
 
 impl Band {
     pub(super) const LOWER: Band = Band::new(32);
@@ -40,24 +44,22 @@ impl Band {
             predicted: 0,
             by_zeros: 0,
             poles: [0; 2],
-            zeros: [0; 6],
+            zeros: [0; 8],
             output: [0; 2],
-            differences: [0; 6],
-            negative: [false; 2],
+            differences: [0; 8],
+            negative: [0; 2],
         }
     }
 
     /// Six bits for a sample of 15 bits (QUANTL).
     pub(super) fn encode_lower(&mut self, sample: i32) -> u8 {
         let error = saturated(sample - self.predicted);
-        let size = if error < 0 { !error } else { error };
-        // The level that it is under; levels grow, so that those below it come first.
-        let level = LOWER_LEVELS.partition_point(|level| (level * self.step) >> 12 <= size) as u8;
-        let code = match (error < 0, level) {
-            (true, 0 | 1) => 63 - level,
-            (true, _) => 33 - level,
-            (false, _) => 61 - level,
-        };
+        let sign = error >> 31;
+        let size = error ^ sign;
+        // A level is at most the sample if `(level * step) >> 12 <= size`: if it is at most this.
+        let most = (((size + 1) << 12) - 1).cast_unsigned() / self.step.cast_unsigned();
+        let level = LOWER_LEVEL_OF[(most as usize).min(LOWER_LEVEL_OF.len() - 1)];
+        let code = BASES[usize::from(sign != 0)][usize::from(level > 1)] - level;
         self.adapt_lower(code);
         code
     }
@@ -112,66 +114,72 @@ impl Band {
     fn scale(&mut self, change: i32, most: i32, shift: i32) {
         self.logarithm = (((self.logarithm * 127) >> 7) + change).clamp(0, most);
         let mantissa = LOGARITHMS[((self.logarithm >> 6) & 31) as usize];
-        let shift = shift - (self.logarithm >> 11);
-        let step = if shift < 0 {
-            mantissa << -shift
-        } else {
-            mantissa >> shift
-        };
-        self.step = step << 2;
+        self.step = ((mantissa << (self.logarithm >> 11)) >> shift) << 2;
     }
 
     /// Adapts the predictor to a difference and predicts the next sample (block 4).
     fn predict(&mut self, difference: i32) {
         let output = saturated(self.predicted + difference);
-        let negative = self.by_zeros + difference < 0;
+        let negative = (self.by_zeros + difference) >> 31;
         self.adapt_poles(negative);
         self.adapt_zeros(difference);
 
         self.negative = [negative, self.negative[0]];
-        self.output = [output, self.output[0]];
-        self.differences.copy_within(..5, 1);
-        self.differences[0] = difference;
+        self.output = [saturated(2 * output), self.output[0]];
+        let [a, b, c, d, e, ..] = self.differences;
+        self.differences = [saturated(2 * difference) as i16, a, b, c, d, e, 0, 0];
 
         // FILTEP, FILTEZ, PREDIC
-        let poles = self.poles.iter().zip(&self.output);
-        let by_poles = poles.map(|(pole, output)| product(*pole, saturated(2 * output)));
-        let zeros = self.zeros.iter().zip(&self.differences);
-        let by_zeros = zeros.map(|(zero, difference)| product(*zero, saturated(2 * difference)));
-        self.by_zeros = by_zeros.fold(0, |sum, part| saturated(sum + part));
-        self.predicted = saturated(saturated(by_poles.sum()) + self.by_zeros);
+        let [first, second] = self.poles;
+        let by_poles = product(first, self.output[0]) + product(second, self.output[1]);
+        self.by_zeros = self.filter_zeros();
+        self.predicted = saturated(saturated(by_poles) + self.by_zeros);
+    }
+
+    /// FILTEZ
+    fn filter_zeros(&self) -> i32 {
+        let (mut parts, mut sum, mut most) = ([0; 8], 0, 0);
+        for ((part, zero), difference) in parts.iter_mut().zip(&self.zeros).zip(&self.differences) {
+            *part = product(i32::from(*zero), i32::from(*difference));
+        }
+        for part in &parts {
+            sum += part;
+            most += part.abs();
+        }
+        if most <= 32_767 {
+            return sum;
+        }
+        parts.iter().fold(0, |sum, part| saturated(sum + part))
     }
 
     /// UPPOL2, UPPOL1
-    fn adapt_poles(&mut self, negative: bool) {
+    fn adapt_poles(&mut self, negative: i32) {
         let [first, second] = self.poles;
-        let towards = saturated(4 * first);
-        let towards = if negative == self.negative[0] {
-            -towards
-        } else {
-            towards
-        };
-        let kick = if negative == self.negative[1] { 128 } else { -128 };
-        let second = (towards.min(32_767) >> 7) + kick + product(second, 32_512);
+        // All bits set where the signs differ.
+        let [one, two] = self.negative.map(|before| before ^ negative);
+        let towards = negated(saturated(4 * first), !one);
+        let second = (towards.min(32_767) >> 7) + negated(128, two) + product(second, 32_512);
         let second = second.clamp(-12_288, 12_288);
-        let kick = if negative == self.negative[0] { 192 } else { -192 };
         let most = 15_360 - second;
-        let first = (product(first, 32_640) + kick).clamp(-most, most);
+        let first = (product(first, 32_640) + negated(192, one)).clamp(-most, most);
         self.poles = [first, second];
     }
 
     /// UPZERO
     fn adapt_zeros(&mut self, difference: i32) {
         let kick = if difference == 0 { 0 } else { 128 };
+        let sign = (difference >> 31) as i16;
         for (zero, past) in self.zeros.iter_mut().zip(&self.differences) {
-            let kick = if (*past < 0) == (difference < 0) {
-                kick
-            } else {
-                -kick
-            };
-            *zero = saturated(product(*zero, 32_640) + kick);
+            let differs = (past >> 15) ^ sign;
+            // Never more than 16 bits: at most 32,640 and the kick.
+            *zero = product(i32::from(*zero), 32_640) as i16 + ((kick ^ differs) - differs);
         }
     }
+}
+
+/// The value, or its negative where all bits of `sign` are set.
+fn negated(value: i32, sign: i32) -> i32 {
+    (value ^ sign) - sign
 }
 
 /// The nearest value of 16 bits.

@@ -1,10 +1,23 @@
 //! Tables of G.722 §6.2, folded so that a code is the index.
 
 /// Levels between the codes of the lower sub-band, in 1/4,096 of the step (Q6, table 14).
-pub(super) const LOWER_LEVELS: [i32; 29] = [
+const LOWER_LEVELS: [usize; 29] = [
     35, 72, 110, 150, 190, 233, 276, 323, 370, 422, 473, 530, 587, 650, 714, 786, 858, 940, 1_023, 1_121,
     1_219, 1_339, 1_458, 1_612, 1_765, 1_980, 2_195, 2_557, 2_919,
 ];
+
+/// Number of levels that a size reaches, in 1/4,096 of the step; the last is that of all larger ones.
+pub(super) const LOWER_LEVEL_OF: [u8; 2_920] = {
+    let (mut out, mut size, mut level) = ([0; 2_920], 0, 0);
+    while size < out.len() {
+        while level < LOWER_LEVELS.len() && LOWER_LEVELS[level] <= size {
+            level += 1;
+        }
+        out[size] = level as u8;
+        size += 1;
+    }
+    out
+};
 
 /// Value of a code of the lower sub-band in 1/32,768 of the step, by six bits (OQ6, table 18),
 pub(super) const LOWER_6: [i32; 64] = [

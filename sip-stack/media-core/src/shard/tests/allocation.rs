@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::world::World;
 use crate::control::{Command, InjectionId, Role, SoundRate, StreamIndex};
-use crate::negotiated::Codec;
+use crate::negotiated::{Codec, Foreign};
 
 /// The system's allocator, counted for each thread.
 struct Counting;
@@ -47,6 +47,7 @@ static ALLOCATOR: Counting = Counting;
 /// Allocations inside libopus are not counted; it allocates when a state is made and takes the stack for the rest.
 #[test]
 fn neither_relay_nor_transcode_allocates_once_it_runs() {
+    let g729 = Codec::Foreign(Foreign::fixed(18, None).unwrap());
     let mut warm_up = 0;
     for (left, right) in [
         (Codec::Pcmu, Codec::Pcmu),
@@ -54,6 +55,7 @@ fn neither_relay_nor_transcode_allocates_once_it_runs() {
         (Codec::Pcmu, Codec::Pcma),
         (Codec::Opus, Codec::G722),
         (Codec::Pcmu, Codec::G722),
+        (g729, g729),
     ] {
         let mut world = World::new(41);
         let (browser, phone) = (world.browser(left), world.phone(right));

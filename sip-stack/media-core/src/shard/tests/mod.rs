@@ -15,6 +15,7 @@ mod injections;
 mod lanes;
 mod mixes;
 mod opus;
+mod pass_through;
 mod reports;
 mod secure;
 mod silence;

@@ -31,6 +31,8 @@ pub(super) struct Peer {
     pub(super) leg: LegId,
     pub(super) address: SocketAddr,
     pub(super) codec: Codec,
+    /// Number that it gives a foreign format.
+    pub(super) number: u8,
     pub(super) browser: Option<Box<Browser>>,
     pub(super) sdes: Option<Box<Sealed>>,
     pub(super) sockets: [SocketId; 2],
@@ -89,6 +91,14 @@ impl Sealed {
     }
 }
 
+/// Encoder of a peer; what it makes of a foreign format is not for us to say.
+fn encoder(codec: Codec) -> Encoder {
+    let codec = if codec.is_foreign() { Codec::Pcmu } else { codec };
+    Pool::default()
+        .encoder(codec, RATE, &OpusParameters::default())
+        .unwrap()
+}
+
 impl Peer {
     pub(super) fn browser(world: &mut World, leg: LegId, codec: Codec) -> Peer {
         let ice = IceCredentials {
@@ -129,9 +139,8 @@ impl Peer {
             ssrc: world.rng.u32(),
             sequence: world.rng.u32() as u16,
             timestamp: world.rng.u32(),
-            encoder: Pool::default()
-                .encoder(codec, RATE, &OpusParameters::default())
-                .unwrap(),
+            encoder: encoder(codec),
+            number: 97,
             ice: IceCredentials {
                 ufrag: String::new(),
                 pwd: String::new(),
@@ -147,9 +156,7 @@ impl Peer {
     /// Speaks another codec from now on.
     pub(super) fn set_codec(&mut self, codec: Codec) {
         self.codec = codec;
-        self.encoder = Pool::default()
-            .encoder(codec, RATE, &OpusParameters::default())
-            .unwrap();
+        self.encoder = encoder(codec);
     }
 
     pub(super) fn ice(&self) -> IceCredentials {
@@ -162,6 +169,7 @@ impl Peer {
             Codec::Pcmu => 0,
             Codec::Pcma => 8,
             Codec::G722 => 9,
+            Codec::Foreign(_) => self.number,
         }
     }
 
