@@ -179,3 +179,43 @@ describe("linphonec, over TLS", () => {
     }),
   );
 });
+
+describe("two linphonec with a codec that the gateway does not speak", () => {
+  const stage = scene({ config: USERS });
+  const ALONE = ["GSM/8000"];
+  const start = (cleanup, gateway, user, tone, codecs) =>
+    Linphone.start(cleanup, gateway, { user, password: "cordboard", tone, codecs });
+
+  test(
+    "they hear each other by GSM, before and after a hold",
+    stage.play(async ({ gateway, cleanup }) => {
+      const caller = await start(cleanup, gateway, "1003", THEIRS, ALONE);
+      const callee = await start(cleanup, gateway, "1004", PHONE_TONE, ALONE);
+      const id = await caller.call(`sip:1004@${gateway.sip}`);
+      await callee.takes();
+      await caller.says(/Media streams established/);
+      await caller.hears(PHONE_TONE, 2);
+      await callee.hears(THEIRS, 2);
+      // GSM keeps the tone, and its level about.
+      assert.ok(Math.abs(lately(caller, PHONE_TONE).frequency - PHONE_TONE) < 5);
+      assert.ok(Math.abs(lately(callee, THEIRS).frequency - THEIRS) < 5);
+      caller.command("pause");
+      await caller.says(/is now paused/);
+      caller.command(`resume ${id}`);
+      await caller.says(/Media streams established/);
+      await caller.hears(PHONE_TONE, 1);
+      caller.command("terminate");
+      await caller.says(/ended \(No error\)/);
+    }),
+  );
+
+  test(
+    "a phone without it does not ring",
+    stage.play(async ({ gateway, phone, cleanup }) => {
+      const caller = await start(cleanup, gateway, "1003", THEIRS, ALONE);
+      await phone("1004");
+      await caller.call(`sip:1004@${gateway.sip}`);
+      await caller.says(/Call \d+ with \S+ error\./);
+    }),
+  );
+});

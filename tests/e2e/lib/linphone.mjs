@@ -13,15 +13,35 @@ const RATE = 8000;
 /** Octets before the samples. */
 const HEADER = 44;
 
+/** Codecs that it knows, with their clock rates: one that its file does not name is enabled. */
+const KNOWN = [
+  ...["PCMU/8000", "PCMA/8000", "opus/48000/2", "speex/8000", "speex/16000", "speex/32000", "GSM/8000"],
+  ...["G722/8000", "iLBC/8000", "G729/8000", "BV16/8000", "L16/44100", "L16/44100/2"],
+];
+
+function codecSections(codecs) {
+  const section = (codec, index) => {
+    const [mime, rate, channels] = codec.split("/");
+    const enabled = codecs.includes(codec) ? 1 : 0;
+    return [`[audio_codec_${index}]`, `mime=${mime}`, `rate=${rate}`, `channels=${channels ?? 1}`, `enabled=${enabled}`].join(
+      "\n",
+    );
+  };
+  return KNOWN.map(section).join("\n");
+}
+
 export class Linphone {
   /**
    * Registers as `user` and is ready for calls.
    * @param {{ sip: string }} gateway
-   * @param {{ user: string, password?: string, tone?: number, amplitude?: number, srtp?: boolean, tls?: { address: string, ca: string } }}
-   *   options `srtp`: it talks with keys in SDP only; `tls`: it registers there, and trusts that certificate, in which its library
-   *   finds no addresses
+   * @param {{ user: string, password?: string, tone?: number, amplitude?: number, srtp?: boolean, codecs?: string[],
+   *   tls?: { address: string, ca: string } }}
+   *   options `codecs`: those that it speaks, with their clock rates; `srtp`: it talks with keys in SDP only; `tls`: it registers
+   *   there, and trusts that certificate, in which its library finds no addresses
    */
-  static async start(cleanup, gateway, { user, password = "secret", tone = 600, amplitude = 0.25, srtp = false, tls } = {}) {
+  static async start(cleanup, gateway, options = {}) {
+    const { user, password = "secret", tone = 600, amplitude = 0.25, srtp = false, tls } = options;
+    const { codecs = ["PCMU/8000", "PCMA/8000"] } = options;
     const path = folder(cleanup);
     const [sip, rtp] = [await freePort(), await freePort()];
     for (const name of [".local/share/linphone", ".config/linphone"]) mkdirSync(join(path, name), { recursive: true });
@@ -46,19 +66,7 @@ register_only_when_network_is_up=0
 audio_rtp_port=${rtp}
 [sound]
 echocancellation=0
-[audio_codec_0]
-mime=PCMU
-rate=8000
-enabled=1
-[audio_codec_1]
-mime=PCMA
-rate=8000
-enabled=1
-[audio_codec_2]
-mime=opus
-rate=48000
-channels=2
-enabled=0
+${codecSections(codecs)}
 [proxy_0]
 reg_proxy=<${registrar}>
 reg_route=<${registrar};lr>
