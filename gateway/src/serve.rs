@@ -4,6 +4,7 @@ mod addresses;
 mod centre;
 mod credentials;
 mod error;
+mod recordings;
 mod shutdown;
 mod signalling;
 mod sources;
@@ -93,6 +94,8 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let switch = Switch::new(routing, config.ring_timeout, Some(controller));
     let switch = switch.watched_by(accounts.sentry().clone());
     let switch = switch.with_emergency(config.emergency.clone());
+    let (recording_desk, recordings) = recordings::open(&config, rng.fork())?;
+    let switch = switch.recording(recording_desk);
     let (desk, orders) = mpsc::channel(feature_desk::ORDERS);
     let switch = switch.ordering(desk);
     let (keeper, unwritten) = MessageKeeper::new();
@@ -125,6 +128,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     }
 
     let messages = store.map(|store| tokio::spawn(messages::write(store.clone(), unwritten, stack.clone())));
+    let (keeper, recordings) = recordings.map(|opened| opened.start(&stack)).unzip();
     tokio::spawn(web::pass_orders_on(accounts.clone(), stack.clone()));
     let origins = web::origins(&config, demo.is_some());
     let http = Http {
@@ -170,6 +174,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         calls: counts,
     };
     let api = Api::new(Service::new(parts, wall_clock), credentials, settings).watching(machine);
+    let api = api.recording(recordings);
     ready::announce(&config, address);
     if let Some((name, password)) = drawn {
         ready::announce_admin(&name, &password, store.is_some());
@@ -180,6 +185,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         stack,
         journal: centre.journal,
         messages,
+        recordings: keeper,
         database,
     };
 

@@ -14,6 +14,7 @@ mod forwarding;
 mod hand_over;
 mod publish;
 mod reconfigure;
+mod recording;
 mod recovery;
 mod refer;
 mod transfer;
