@@ -22,6 +22,7 @@ pub mod prompts;
 pub mod provisioning;
 pub mod quality;
 mod ready;
+pub mod recording;
 mod reload;
 pub mod routing;
 pub mod serve;

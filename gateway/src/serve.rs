@@ -4,6 +4,7 @@ mod addresses;
 mod centre;
 mod credentials;
 mod error;
+mod recordings;
 mod shutdown;
 mod signalling;
 mod sources;
@@ -93,6 +94,8 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let switch = Switch::new(routing, config.ring_timeout, Some(controller));
     let switch = switch.watched_by(accounts.sentry().clone());
     let switch = switch.with_emergency(config.emergency.clone());
+    let (recording_control, recordings) = recordings::open(&config, rng.fork())?;
+    let switch = switch.recording(recording_control);
     let (orders, received) = mpsc::channel(feature_changes::ORDERS);
     let switch = switch.ordering(orders);
     let (saver, unwritten) = MessageSaver::new();
@@ -125,6 +128,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     }
 
     let messages = store.map(|store| tokio::spawn(messages::write(store.clone(), unwritten, stack.clone())));
+    let (recording_task, recordings) = recordings.map(|opened| opened.start(&stack)).unzip();
     tokio::spawn(web::pass_orders_on(accounts.clone(), stack.clone()));
     let origins = web::origins(&config, demo.is_some());
     let http = Http {
@@ -174,6 +178,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         calls: counts,
     };
     let api = Api::new(Service::new(parts, wall_clock), credentials, settings).watching(machine);
+    let api = api.recording(recordings);
     ready::announce(&config, address);
     if let Some((name, password)) = drawn {
         ready::announce_admin(&name, &password, store.is_some());
@@ -184,6 +189,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         stack,
         journal: centre.journal,
         messages,
+        recordings: recording_task,
         database,
     };
 

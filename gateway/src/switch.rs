@@ -6,6 +6,7 @@ mod events;
 mod features;
 mod incoming;
 mod park;
+mod recordings;
 mod requests;
 mod transfer;
 mod underway;
@@ -34,6 +35,7 @@ use crate::config::Emergency;
 use crate::feature_changes::Order;
 use crate::messages::MessageSaver;
 use crate::quality::Inquiries;
+use crate::recording::control::Desk;
 use crate::routing::Routing;
 
 /// The application of the gateway's signalling task.
@@ -54,6 +56,7 @@ pub struct Switch {
     emergencies: Emergencies,
     messages: Option<MessageSaver>,
     features: FeatureCalls,
+    recordings: Option<Desk>,
 }
 
 impl Switch {
@@ -76,6 +79,7 @@ impl Switch {
             emergencies: Emergencies::default(),
             messages: None,
             features: FeatureCalls::default(),
+            recordings: None,
         }
     }
 

@@ -27,6 +27,8 @@ export const NEEDS = {
   failover: { seconds: 25, cores: 1, listens: true },
   feature_codes: { seconds: 25, cores: 0.5, listens: true },
   reach: { seconds: 35, cores: 0.5, listens: true },
+  recording: { seconds: 45, cores: 0.5, listens: true },
+  recording_agent: { seconds: 30, cores: 1, listens: true },
   killed: { seconds: 100, cores: 1, listens: true },
   linphone: { seconds: 40, cores: 0.5, listens: true },
   pbx: { seconds: 125, cores: 1, listens: true },

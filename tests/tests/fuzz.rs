@@ -152,6 +152,11 @@ fn playout() {
 }
 
 #[test]
+fn recorder() {
+    fuzz::exercise(&fuzz::recorder::TARGET);
+}
+
+#[test]
 fn sdes() {
     fuzz::exercise(&fuzz::sdes::TARGET);
 }

@@ -19,6 +19,7 @@ use super::context::Ctx;
 use super::direct::{self, Arrived, DirectCalls};
 use super::directory::Directory;
 use super::engine::Engine;
+use super::ids;
 use super::journal::{Answer, Batch};
 use super::last_agent::LastAgents;
 use super::publication::Publication;
@@ -28,6 +29,7 @@ use super::recovery::Recovery;
 pub use super::today::Midnight;
 use super::today::Today;
 use super::view::{CallerVerification, Change, Parking, Party};
+use crate::recording::control::KnownCall;
 
 /// The call centre's part of the signalling task.
 pub struct Controller {
@@ -228,6 +230,27 @@ impl Controller {
     /// Takes note of where a direct call is parked; `None`: it is no longer.
     pub fn park(&mut self, session: SessionId, parking: Option<Parking>, cx: &Ctx<'_>) {
         self.direct.park(cx.now, session, parking);
+    }
+
+    /// The call of a session; `None` for one that is not shown, such as an agent's question to a colleague.
+    #[must_use]
+    pub fn known_call(&self, session: SessionId) -> Option<KnownCall> {
+        if let Some(id) = self.queued.calls().of_session(session) {
+            let call = self.queued.calls().get(id).filter(|call| call.is_of(session))?;
+            let queue = self.queued.directory().queue(call.queue());
+            return Some(KnownCall {
+                id: ids::call(id),
+                queue: queue.map(|queue| (queue.id.clone(), queue.name.clone())),
+            });
+        }
+        let id = ids::call(self.direct.id_of(session)?);
+        Some(KnownCall { id, queue: None })
+    }
+
+    /// Publishes a change of a recording.
+    pub fn publish_recording(&mut self, now: Time, change: Change) {
+        self.queued.publication().change(now, change);
+        self.queued.publish(now);
     }
 
     fn direct_calls<'a>(&'a mut self, cx: &'a Ctx<'_>) -> (&'a mut DirectCalls, direct::Context<'a>) {

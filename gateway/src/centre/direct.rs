@@ -115,7 +115,7 @@ impl DirectCalls {
     }
 
     /// Id of the call in this session.
-    fn id_of(&self, session: SessionId) -> Option<CallId> {
+    pub(super) fn id_of(&self, session: SessionId) -> Option<CallId> {
         self.calls.get(&session).map(|call| call.id)
     }
 

@@ -192,7 +192,13 @@ impl View {
             Change::QueueRemoved { id } => {
                 self.queues.remove(id);
             }
-            Change::EmergencyCall { .. } | Change::Trunk(_) | Change::Config { .. } => {}
+            Change::EmergencyCall { .. }
+            | Change::RecordingStarted(_)
+            | Change::RecordingPaused(_)
+            | Change::RecordingResumed(_)
+            | Change::RecordingSaved(_)
+            | Change::Trunk(_)
+            | Change::Config { .. } => {}
         }
     }
 }

@@ -16,6 +16,7 @@ use super::read_media::{other_family, read_media};
 use super::read_numbers::read_numbering;
 use super::read_park::read_park;
 use super::read_queues::read_queues;
+use super::read_recording::read_recording;
 use super::read_shaken::read_shaken;
 use super::read_trunks::read_trunks;
 use super::read_users::read_users;
@@ -127,6 +128,7 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, overrides: &Overrides, b
     config.shaken = read_shaken(r, root, config.numbering.clone(), base);
     config.limits.caps = read_caps(r, root);
     read_trunks(r, root, &mut config, base);
+    config.recording = read_recording(r, root, &config, base);
     config.upstream = read_upstream(r, root, &config);
     let users = std::mem::take(&mut config.emergency.users);
     config.emergency = read_emergency(r, root, &config, users);

@@ -25,6 +25,7 @@ mod read_numbers;
 mod read_outgoing;
 mod read_park;
 mod read_queues;
+mod read_recording;
 mod read_registration;
 mod read_shaken;
 mod read_signalling;
@@ -54,6 +55,7 @@ use sip_stack::transport::tls::KeyPair;
 use toml::de::DeTable;
 
 use crate::auth::sentry::Settings;
+use crate::recording::RecordingSettings;
 use crate::store::Durability;
 
 pub use call_handling::{CallHandling, Forward};
@@ -124,6 +126,8 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// Parked calls.
     pub park: Park,
+    /// Recording of calls; `None`: no call is recorded.
+    pub recording: Option<RecordingSettings>,
     /// Feature codes of desk phones.
     pub feature_codes: FeatureCodes,
     /// Pause reasons.
@@ -363,6 +367,7 @@ impl Config {
             queues: Vec::new(),
             groups: Vec::new(),
             park: Park::default(),
+            recording: None,
             feature_codes: FeatureCodes::default(),
             pause_reasons: choices(&PAUSE_REASONS),
             dispositions: choices(&DISPOSITIONS),

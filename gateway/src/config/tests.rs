@@ -10,6 +10,7 @@ use super::*;
 mod call_centre;
 mod numbers;
 mod reach;
+mod recording;
 mod trunks;
 mod trust;
 

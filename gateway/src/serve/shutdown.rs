@@ -20,6 +20,7 @@ pub(super) struct Running {
     pub(super) stack: Handle<Request>,
     pub(super) journal: JoinHandle<()>,
     pub(super) messages: Option<JoinHandle<()>>,
+    pub(super) recordings: Option<JoinHandle<()>>,
     pub(super) database: Option<Database>,
 }
 
@@ -32,6 +33,11 @@ impl Running {
         }
         self.stack.shutdown(PATIENCE).await;
         drop(self.stack);
+        if let Some(recordings) = self.recordings
+            && tokio::time::timeout(PATIENCE, recordings).await.is_err()
+        {
+            tracing::warn!("recordings are ended at the next start");
+        }
         // Events are published and kept before the end.
         let _ = tokio::time::timeout(PATIENCE, self.journal).await;
         if let Some(messages) = self.messages {

@@ -134,7 +134,11 @@ impl Service {
         Ok(last.into_iter().next().map(|record| record.call))
     }
 
-    async fn is_own(&self, agent: &str, call: &str) -> Result<bool, ServiceError> {
+    /// True for a call, live or over, that an agent has or had.
+    ///
+    /// # Errors
+    /// [`ServiceError::StoreAway`].
+    pub async fn is_own(&self, agent: &str, call: &str) -> Result<bool, ServiceError> {
         let is_live = self.stream.read(|view| {
             let live = view.calls.get(call);
             live.is_some_and(|live| live.agents.iter().any(|had| had == agent))

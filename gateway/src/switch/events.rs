@@ -28,6 +28,7 @@ impl Switch {
             self.arrived(now, (*session, kind), call, None, coordinator);
         }
         let is_centres = self.tell_centre(now, &event, coordinator);
+        self.notify_recordings(now, &event, coordinator);
         match event {
             // The log and the inquiries are about every call.
             Event::Ended { session, record } => {

@@ -11,7 +11,9 @@ use super::Switch;
 use crate::auth::sentry::Order;
 use crate::centre::command::{Asked, Command, Refused, Settings};
 use crate::centre::signalling::{Gone, Sent, Signalling};
+use crate::centre::view::Change;
 use crate::quality::Inquiry;
+use crate::recording;
 use crate::routing::Reach;
 
 /// Request of HTTP to the switch.
@@ -39,6 +41,10 @@ pub enum Request {
         /// Outcome.
         result: Result<(), StatusCode>,
     },
+    /// A wish about the recording of a call.
+    Recording(recording::control::Wanted),
+    /// A change of a recording, to be published.
+    Recorded(Box<Change>),
     /// State of all trunks.
     Trunks(oneshot::Sender<Vec<TrunkStatus>>),
 }
@@ -64,6 +70,12 @@ impl Switch {
             Request::Trunks(reply) => {
                 // The client may have gone away.
                 let _ = reply.send(coordinator.trunks());
+            }
+            Request::Recording(wanted) => self.record(now, wanted),
+            Request::Recorded(change) => {
+                if let Some((centre, _)) = self.centre(now, coordinator) {
+                    centre.publish_recording(now, *change);
+                }
             }
             Request::MessagesSaved { messages, is_saved } => {
                 for message in messages {

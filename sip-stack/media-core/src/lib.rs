@@ -16,6 +16,7 @@ pub mod music;
 pub mod negotiated;
 mod outbox;
 mod prompts;
+pub mod recording;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;

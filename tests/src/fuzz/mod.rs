@@ -24,6 +24,7 @@ mod mutate;
 pub mod passport;
 pub mod pidf;
 pub mod playout;
+pub mod recorder;
 pub mod registration;
 pub mod rtcp;
 pub mod rtp;

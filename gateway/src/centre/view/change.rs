@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::recording::Recording;
+
 use super::{Agent, Assignment, AssignmentEnd, Call, Moment, Queue, Record, Trunk};
 
 /// A change in the call centre: `type` and `data` of an event.
@@ -48,6 +50,18 @@ pub enum Change {
         /// Time of the call.
         at: Moment,
     },
+    /// A call is recorded from now on: its first sound came.
+    #[serde(rename = "recording.started")]
+    RecordingStarted(Recording),
+    /// Silence is recorded.
+    #[serde(rename = "recording.paused")]
+    RecordingPaused(Recording),
+    /// What is said is recorded again.
+    #[serde(rename = "recording.resumed")]
+    RecordingResumed(Recording),
+    /// A recording is whole, and can be heard.
+    #[serde(rename = "recording.saved")]
+    RecordingSaved(Recording),
     /// Entry for an agent's own history: a missed call, or a consultation that is over.
     #[serde(rename = "call.logged")]
     Logged {

@@ -165,6 +165,10 @@ impl Counted {
             | Change::Call(_)
             | Change::CallJoined { .. }
             | Change::EmergencyCall { .. }
+            | Change::RecordingStarted(_)
+            | Change::RecordingPaused(_)
+            | Change::RecordingResumed(_)
+            | Change::RecordingSaved(_)
             | Change::Logged { .. }
             | Change::AssignmentMade(_)
             | Change::QueueRemoved { .. }
@@ -211,6 +215,9 @@ pub(super) async fn get(State(api): State<Api>, request: Parts) -> Result<Respon
     refusals(&mut page, api.accounts.sentry());
     if let Some(meter) = api.service.archive().meter() {
         store(&mut page, meter, api.service.archive());
+    }
+    if let Some(recordings) = &api.recordings {
+        recordings.append(&mut page);
     }
     match &api.machine {
         Some(machine) => machine.append(&mut page).await,

@@ -20,6 +20,7 @@ pub mod machine;
 mod metrics;
 pub mod openapi;
 pub mod problem;
+pub mod recordings;
 mod records;
 mod sign_in;
 mod statistics;
@@ -44,6 +45,7 @@ use crate::service::idempotency::Requests;
 
 use machine::Machine;
 use problem::{Code, Problem};
+use recordings::Recordings;
 
 /// State that handlers share. Clones are handles of one.
 #[derive(Clone)]
@@ -56,6 +58,7 @@ pub struct Api {
     pages: Arc<events::Pages>,
     counters: Arc<metrics::Counters>,
     machine: Option<Machine>,
+    recordings: Option<Recordings>,
 }
 
 /// Gateway facts that the API shows.
@@ -85,6 +88,12 @@ impl Api {
         }
     }
 
+    /// The same, with recordings as well, if calls are recorded.
+    #[must_use]
+    pub fn recording(self, recordings: Option<Recordings>) -> Api {
+        Api { recordings, ..self }
+    }
+
     /// The API over the services. `credentials` brings sign-ins and API keys over a restart. Within a runtime: a task counts what happens
     /// for as long as the API lives.
     #[must_use]
@@ -98,6 +107,7 @@ impl Api {
             service,
             requests: Arc::default(),
             machine: None,
+            recordings: None,
         };
         let stream = api.service.stream().clone();
         tokio::spawn(metrics::follow(stream, Arc::downgrade(&api.counters)));

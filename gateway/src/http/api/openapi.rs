@@ -20,8 +20,8 @@ use super::configure::choices::{dispositions, pause_reasons};
 use super::configure::{call_handling, groups, queues, users};
 use super::problem::{Code, FieldError, PROBLEM_JSON, ProblemDetails};
 use super::{
-    Api, admin, agent, bans, calls, events, health, live, metrics, records, sign_in, statistics, supervise,
-    trunks,
+    Api, admin, agent, bans, calls, events, health, live, metrics, recordings, records, sign_in, statistics,
+    supervise, trunks,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -87,6 +87,12 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(records::list))
         .routes(routes!(records::get))
         .routes(routes!(records::put_notes))
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::get, recordings::delete))
+        .routes(routes!(recordings::audio))
+        .routes(routes!(recordings::start, recordings::stop))
+        .routes(routes!(recordings::pause))
+        .routes(routes!(recordings::resume))
         .routes(routes!(statistics::queues))
         .routes(routes!(statistics::agents))
         .routes(routes!(users::list, users::post))

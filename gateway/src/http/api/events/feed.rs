@@ -194,6 +194,13 @@ fn as_seen(view: &View, who: &Principal, event: &Event) -> String {
         | Change::CallJoined { .. }
         | Change::EmergencyCall { .. }
         | Change::Trunk(_) => false,
+        Change::RecordingStarted(recording)
+        | Change::RecordingPaused(recording)
+        | Change::RecordingResumed(recording)
+        | Change::RecordingSaved(recording) => {
+            let call = recording.call.as_ref().and_then(|id| view.calls.get(id));
+            who.sees_all() || call.is_some_and(|call| sees_call(who, call))
+        }
         Change::Logged { record } => sees_record(who, record),
         Change::AssignmentMade(assignment) => sees_assignment(who, &assignment.agent),
         Change::AssignmentEnded { agent, .. } => sees_assignment(who, agent),
