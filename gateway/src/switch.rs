@@ -35,7 +35,7 @@ use crate::config::Emergency;
 use crate::feature_changes::Order;
 use crate::messages::MessageSaver;
 use crate::quality::Inquiries;
-use crate::recording::control::Desk;
+use crate::recording::control::Control;
 use crate::routing::Routing;
 
 /// The application of the gateway's signalling task.
@@ -56,7 +56,7 @@ pub struct Switch {
     emergencies: Emergencies,
     messages: Option<MessageSaver>,
     features: FeatureCalls,
-    recordings: Option<Desk>,
+    recordings: Option<Control>,
 }
 
 impl Switch {
