@@ -19,7 +19,10 @@ test("a queue's caller is on the left, the agent's browser on the right, and the
   const cleanup = new Cleanup();
   try {
     const directory = join(folder(cleanup), "recordings");
-    const gateway = await Gateway.start(cleanup, `[recording]\ndirectory = "${directory}"\n[[recording.rules]]\nrecord = "all"\n`);
+    const gateway = await Gateway.start(
+      cleanup,
+      `[recording]\ndirectory = "${directory}"\n[[recording.rules]]\nrecord = "all"\n`,
+    );
     const browser = await launch("chromium", { tone: BROWSER_TONE });
     cleanup.add(() => browser.close());
     const page = await CentrePage.open(browser, gateway, "agent");

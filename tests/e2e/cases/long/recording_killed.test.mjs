@@ -37,7 +37,8 @@ record = "all"
         return phone;
       };
       let sue = await Api.signIn(gateway, "sue");
-      const recordings = async (state) => (await sue.ask("GET", "/recordings?limit=200")).items.filter((one) => one.state === state);
+      const recordings = async (state) =>
+        (await sue.ask("GET", "/recordings?limit=200")).items.filter((one) => one.state === state);
       const calls = [];
       for (let n = 0; n < CALLS; n++) {
         const called = await start(names[2 * n], CALLED);
