@@ -10,7 +10,7 @@ use super::reader::{Reader, Section, boolean, filled, number, text, unknown};
 use super::values::readable;
 use crate::recording::{MasterKey, RecordingSettings, Rule, Share, Shelf};
 
-/// What a rule may ask for.
+/// Values that a rule may have.
 const FACTS: [&str; 4] = ["queue", "user", "trunk", "dialled"];
 
 /// Reads `[recording]`; `None`: no call is recorded.

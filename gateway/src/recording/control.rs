@@ -1,6 +1,6 @@
 //! The switch's part of recordings: it sees calls come together, decides by the rules, and takes the orders of people.
 //!
-//! What is recorded is the far side of a call: its leg stays while others come and go, and hears what they say. Where that leg leaves
+//! The far side of a call is recorded: its leg stays while others come and go, and hears what they say. Where that leg leaves
 //! and the call goes on, another recording begins.
 
 use std::collections::BTreeMap;

@@ -51,7 +51,7 @@ pub enum RecordingState {
     Recording,
     /// Silence is recorded.
     Paused,
-    /// It is whole, and can be heard.
+    /// Whole, and to be heard.
     Saved,
 }
 

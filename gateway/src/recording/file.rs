@@ -1,6 +1,6 @@
 //! Files of recordings: written from the first sample to the last, ended then or at the next start, and read from anywhere.
 //!
-//! What was handed to the system survives the end of the process, however it ends. A file that was not ended is ended from its length.
+//! Sound that was handed to the system survives the end of the process, however that ends. A file that was not ended is ended from its length.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};

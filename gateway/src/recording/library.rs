@@ -56,7 +56,7 @@ pub(crate) struct Outcome {
     pub(crate) error: Option<String>,
 }
 
-/// What somebody did with a recording.
+/// Deed of somebody with a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Deed {

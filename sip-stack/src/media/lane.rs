@@ -19,6 +19,9 @@ use super::tap::TapFeed;
 /// every other command waits on our side, bounded by the legs there are.
 const COMMANDS: usize = 1024;
 
+/// Pairs of ports on other addresses that are passed over, at most.
+const ELSEWHERE: usize = 32;
+
 /// Message of signalling to a media thread.
 #[derive(Debug)]
 pub(super) enum Order {
@@ -39,6 +42,7 @@ pub struct Lane {
     waiting: VecDeque<Order>,
     /// Pairs of ports that the thread lends for legs to come.
     lent: Consumer<Pair>,
+    /// Those of them that were taken and not used: they are on another address than the leg that looked for one, or that was refused.
     pairs: VecDeque<Pair>,
     /// The sockets that all browsers share.
     browsers: Vec<SocketAddr>,
@@ -102,16 +106,29 @@ impl Lane {
                 let pair = self.borrow_pair(*local)?;
                 Some((pair.map(|(_, address)| address).to_vec(), Some(pair)))
             }
-            LegKind::WebRtc { .. } => None,
+            // RTCP goes where RTP does.
+            LegKind::WebRtc { local, .. } => {
+                let pair = self.borrow_pair(*local)?;
+                Some((vec![pair[0].1], Some(pair)))
+            }
         }
     }
 
+    /// A pair on this address. No more are taken than are needed: what is not taken is not replaced, and the thread closes what it has
+    /// too many of.
     fn borrow_pair(&mut self, local: IpAddr) -> Option<Pair> {
-        while let Ok(pair) = self.lent.pop() {
+        let is_there = |pair: &Pair| pair[0].1.ip() == local;
+        if let Some(at) = self.pairs.iter().position(is_there) {
+            return self.pairs.remove(at);
+        }
+        while self.pairs.len() < ELSEWHERE {
+            let pair = self.lent.pop().ok()?;
+            if is_there(&pair) {
+                return Some(pair);
+            }
             self.pairs.push_back(pair);
         }
-        let at = self.pairs.iter().position(|pair| pair[0].1.ip() == local)?;
-        self.pairs.remove(at)
+        None
     }
 
     /// Lets somebody listen to a leg; [`flush`](Lane::flush) must follow.
@@ -254,6 +271,21 @@ mod tests {
         assert!(lane.send(phone(2, LOCAL)).is_none());
         assert!(lane.unseen);
         assert!(matches!(orders.try_recv(), Ok(Order::Command(_))));
+    }
+
+    #[test]
+    fn no_more_pairs_are_taken_than_are_needed() {
+        let elsewhere = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+        let (mut lane, _orders) = lane(&[
+            pair(elsewhere, 0),
+            pair(LOCAL, 4),
+            pair(LOCAL, 8),
+            pair(LOCAL, 12),
+        ]);
+        assert!(lane.send(phone(1, LOCAL)).is_some());
+        assert_eq!((lane.pairs.len(), lane.lent.slots()), (1, 2));
+        assert!(lane.send(phone(2, elsewhere)).is_some());
+        assert_eq!((lane.pairs.len(), lane.lent.slots()), (0, 2));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Span {
     pub to: Duration,
 }
 
-/// What is silenced, on both channels.
+/// Silence on both channels.
 #[derive(Debug)]
 pub(super) struct Silences {
     milli: i64,

@@ -102,7 +102,7 @@ impl Sender {
     }
 }
 
-/// What is recorded of packets, each channel by itself.
+/// Sound recorded of packets, each channel by itself.
 fn record(mut packets: Vec<Tapped>, settings: RecorderSettings) -> [Vec<i16>; 2] {
     packets.sort_by_key(|packet| packet.0);
     let mut recorder = Recorder::new(settings);
